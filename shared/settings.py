@@ -1,0 +1,13 @@
+"""What gateway, services and workers all read from the environment."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SharedSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="the one data folder: models, files, jobs, SQLite")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
