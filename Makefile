@@ -1,0 +1,43 @@
+# Two commands do everything: `make up` and `make test`. The rest is for work on the project itself.
+PYTHON ?= python3
+BIN := .venv/bin
+# The stamp's name carries the lock's hash: installed once, and again only when a version changed.
+STAMP := .venv/.installed-$(shell sha256sum requirements.lock | cut -c 1-16)
+
+.PHONY: up test check demo train-starters bench lock
+
+up: $(STAMP)  ## install if needed, start gateway and text service, wait until ready; Ctrl-C stops all
+	@exec $(BIN)/python deploy/up.py
+
+test: $(STAMP)  ## every test that a machine without a GPU can run
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## what a change must pass before it is committed, in under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --warnings
+	$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/house
+
+demo: $(STAMP)  ## 60 briefs become designs: starter, then a LoRA on one's own records, then OpenAI's side
+	$(BIN)/python deploy/demo.py
+
+train-starters: $(STAMP)  ## make the models that ship with the project again, from nothing
+	$(BIN)/python deploy/train_starters.py
+
+bench: $(STAMP)  ## every figure that the README claims, one table each
+	@set -e; for file in $(filter-out benchmarks/machine.py,$(wildcard benchmarks/*.py)); do \
+		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+lock: $(STAMP)  ## write requirements.lock from pyproject.toml and what .venv holds
+	$(BIN)/python deploy/lock.py
+
+# torch comes first and alone: pulled in by another package's open range it would bring gigabytes of CUDA.
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || { echo "1/3 creating .venv"; $(PYTHON) -m venv .venv; }
+	@echo "2/3 installing torch"
+	@$(BIN)/python -m pip install --disable-pip-version-check "$$(grep -m 1 '^torch==' requirements.lock)"
+	@echo "3/3 installing the other $$(grep -c == requirements.lock) packages of requirements.lock"
+	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.lock
+	@rm -f .venv/.installed-* && touch $@

@@ -1,0 +1,229 @@
+"""`make up`: starts gateway and text service, waits until both are ready, restarts what dies, stops all on Ctrl-C.
+
+Each service leads a process group of its own, so stopping it leaves no grandchild, and the kernel kills it when this
+process dies (PR_SET_PDEATHSIG), however that happens.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 10.0
+STEADY_S = 60.0  # a service that lived this long restarts without a pause
+LONGEST_PAUSE_S = 30.0
+PR_SET_PDEATHSIG = 1
+BRIEF = {"prompt": "Coffee place called Blue Door, 20% off", "platform": "instagram", "format": "square"}
+
+LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork
+SUPERVISOR = os.getpid()
+
+
+class StartFailed(Exception):
+    """A service cannot come up; the message says why, for the person at the terminal."""
+
+
+@dataclass
+class Service:
+    name: str
+    module: str
+    host: str
+    port: int
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+def say(text: str, name: str = "up") -> None:
+    print(f"{name:<7} | {text}", flush=True)
+
+
+def plan(settings: Mapping[str, str]) -> tuple[list[Service], dict[str, str]]:
+    """Which services to start here, and the environment that they get beside the caller's own."""
+    host = settings.get("GATEWAY_HOST", "127.0.0.1")
+    gateway = Service("gateway", "gateway.main", host, int(settings.get("GATEWAY_PORT", "8000")))
+    services, extra = [gateway], {"GATEWAY_PORT": str(gateway.port)}
+    provider = settings.get("MODEL_PROVIDER", "custom")
+    elsewhere = settings.get("ML_TEXT_URL") or settings.get("ML_SERVICE_URL")
+    wanted = "custom" in (provider, settings.get("MODEL_PROVIDER_TEXT"), settings.get("MODEL_FALLBACK"))
+    if wanted and not elsewhere:
+        text = Service("text", "ml_text.serve", "127.0.0.1", int(settings.get("ML_TEXT_PORT", "8001")))
+        services.insert(0, text)
+        extra |= {"ML_TEXT_PORT": str(text.port), "ML_TEXT_URL": text.url}
+    # Two processes with spinning OpenMP threads on shared cores collapse; one core is left to the gateway.
+    extra["OMP_NUM_THREADS"] = settings.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 2) - 1))
+    extra["OMP_WAIT_POLICY"] = settings.get("OMP_WAIT_POLICY") or "PASSIVE"
+    return services, extra | {"PYTHONUNBUFFERED": "1"}
+
+
+def check_ports(services: list[Service]) -> None:
+    """StartFailed when somebody already listens where a service should."""
+    for service in services:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((service.host, service.port))
+            except OSError as error:
+                variable = "GATEWAY_PORT" if service.name == "gateway" else "ML_TEXT_PORT"
+                raise StartFailed(
+                    f"port {service.port} for the {service.name} service cannot be used ({error.strerror}). "
+                    f"Stop what listens there, or choose another: {variable}={service.port + 100} make up"
+                ) from error
+
+
+async def get(service: Service, path: str) -> int:
+    """The status of one GET, 0 while nobody answers."""
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection(service.host, service.port)
+            with contextlib.closing(writer):
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {service.host}\r\nConnection: close\r\n\r\n".encode())
+                return int((await reader.readline()).split()[1])
+    except (OSError, TimeoutError, ValueError, IndexError):
+        return 0
+
+
+def die_with_supervisor() -> None:
+    """Runs in the child between fork and exec."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != SUPERVISOR:  # it died before the line above
+        os._exit(1)
+
+
+async def start(service: Service, environment: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", service.module),
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        limit=2**20,
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the others in order
+        preexec_fn=die_with_supervisor,
+    )
+
+
+async def forward_log(service: Service, process: asyncio.subprocess.Process) -> None:
+    assert process.stdout
+    while True:
+        try:
+            line = await process.stdout.readline()
+        except ValueError:  # a line above the limit; the reader has dropped it
+            continue
+        if not line:
+            return
+        say(line.decode(errors="replace").rstrip(), service.name)
+
+
+async def stop(process: asyncio.subprocess.Process) -> None:
+    """Ends the whole process group: asked first, then killed, so that no grandchild is left either."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+async def wait_ready(service: Service) -> None:
+    while await get(service, "/ready") != 200:
+        await asyncio.sleep(0.1)
+    service.ready.set()
+
+
+async def keep(service: Service, environment: dict[str, str]) -> None:
+    """Runs `service` for ever: StartFailed if it ends before it was ever ready, else a restart with a growing pause."""
+    pause_s = 0.5
+    while True:
+        born = time.monotonic()
+        process = await start(service, environment)
+        log = asyncio.create_task(forward_log(service, process))
+        ready = asyncio.create_task(wait_ready(service))
+        try:
+            status = await process.wait()
+            await log
+        finally:
+            ready.cancel()
+            await stop(process)
+            log.cancel()
+        if not service.ready.is_set():
+            raise StartFailed(f"the {service.name} service ended with status {status}; its last lines say why")
+        if time.monotonic() - born > STEADY_S:
+            pause_s = 0.5
+        say(f"the {service.name} service ended with status {status}; starting it again in {pause_s:g} s")
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+async def announce(services: list[Service]) -> None:
+    """Says what is being waited for, then the addresses and a line to try."""
+    began = time.monotonic()
+    said = began
+    while waiting := [service.name for service in services if not service.ready.is_set()]:
+        await asyncio.sleep(0.1)
+        now = time.monotonic()
+        if now - began > READY_TIMEOUT_S:
+            raise StartFailed(f"not ready after {READY_TIMEOUT_S:g} s: {', '.join(waiting)}")
+        if now - said > 3:
+            said = now
+            say(f"waiting for {' and '.join(waiting)} … {now - began:.0f} s")
+    gateway = services[-1]
+    say(f"ready after {time.monotonic() - began:.1f} s")
+    for service in services:
+        say(f"{service.name:<8} {service.url}")
+    say(f"{'docs':<8} {gateway.url}/docs")
+    key = ' -H "Authorization: Bearer $GATEWAY_API_KEY"' if await get(gateway, "/v1/models") == 401 else ""
+    say("try it (Ctrl-C here stops everything):")
+    print(f"\ncurl -s {gateway.url}/api/v1/designs{key} -H 'Content-Type: application/json' -d '{json.dumps(BRIEF)}'\n")
+    sys.stdout.flush()
+
+
+async def run() -> int:
+    settings = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
+    services, extra = plan(settings)
+    check_ports(services)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    say("starting " + " and ".join(service.name for service in services))
+    tasks = [asyncio.create_task(keep(service, settings | extra)) for service in services]
+    tasks.append(asyncio.create_task(announce(services)))
+    until = asyncio.create_task(stopped.wait())
+    try:
+        pending = {until, *tasks}
+        while not until.done():
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {until}:
+                task.result()
+    finally:
+        say("stopping")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        say("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(asyncio.run(run()))
+    except StartFailed as error:
+        say(str(error))
+        sys.exit(1)
