@@ -23,6 +23,7 @@ from typing import Any
 
 import uvicorn
 from answers import reply, structured
+from openai.types import chat, completion_create_params
 from openai_shapes import (
     OpenAIHeaders,
     Refusal,
@@ -41,12 +42,8 @@ from starlette.routing import Route
 
 GOOD = ("gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-3.5-turbo-instruct")
 ODD = ("fail-429", "fail-500", "flaky-500", "bad-json", "bad-json-once", "bad-design", "slow", "cut")
-KNOWN_TO_COMPLETIONS = set(
-    ["model", "prompt", "best_of", "echo", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "n", "presence_penalty", "seed", "stop", "stream", "stream_options", "suffix", "temperature", "top_p", "user"]
-)
-KNOWN_TO_CHAT = (KNOWN_TO_COMPLETIONS - {"prompt", "best_of", "echo", "suffix"}) | set(
-    ["messages", "audio", "function_call", "functions", "max_completion_tokens", "metadata", "modalities", "moderation", "parallel_tool_calls", "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "service_tier", "store", "tool_choice", "tools", "top_logprobs", "verbosity", "web_search_options"]
-)
+KNOWN_TO_COMPLETIONS = {*completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"}
+KNOWN_TO_CHAT = {*chat.completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"}
 
 
 def refuse(_: Request, error: Exception) -> Response:
@@ -134,7 +131,7 @@ def tool_call(body: dict[str, Any], seed: int) -> list[dict[str, Any]] | None:
     return [{"id": f"call_{seed:024d}", "type": "function", "function": {"name": name, "arguments": arguments}}]
 
 
-async def chat(request: Request) -> Response:
+async def chat_completions(request: Request) -> Response:
     body = await body_of(request, KNOWN_TO_CHAT)
     if not body.get("messages"):
         message = (
@@ -227,7 +224,7 @@ async def one_model(request: Request) -> Response:
 
 def create_app(key: str | None, tolerant: bool) -> Starlette:
     routes = [
-        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/chat/completions", chat_completions, methods=["POST"]),
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/models", models),
         Route("/v1/models/{name}", one_model),
