@@ -1,0 +1,133 @@
+"""Which models there are: FAMILIES (architectures), SHORT_NAMES (hub repos), PRESETS (sizes to train from scratch).
+
+A row in FAMILIES is the capability: serving, LoRA and the tests over all families follow from it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from shared.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+SHORT_NAMES = {
+    "gpt2": "openai-community/gpt2",
+    "gpt2-medium": "openai-community/gpt2-medium",
+    "phi-2": "microsoft/phi-2",
+    "mistral-7b": "mistralai/Mistral-7B-v0.3",
+    "mistral-7b-instruct": "mistralai/Mistral-7B-Instruct-v0.3",
+    "llama-2-7b": "meta-llama/Llama-2-7b-hf",
+    "llama-3.2-1b": "meta-llama/Llama-3.2-1B-Instruct",
+    "qwen-0.5b": "Qwen/Qwen2.5-0.5B-Instruct",
+    "gemma-2b": "google/gemma-2b-it",
+}
+
+PRESETS: dict[str, dict[str, int]] = {
+    "tiny": {"vocab_size": 384, "width": 32, "layers": 2, "heads": 2},
+    "small": {"vocab_size": 10_000, "width": 256, "layers": 4, "heads": 4},
+    "medium": {"vocab_size": 30_000, "width": 512, "layers": 6, "heads": 8},
+    "large": {"vocab_size": 50_000, "width": 1_024, "layers": 12, "heads": 16},
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One architecture of transformers, by its `model_type`."""
+
+    tiny: dict[str, Any]
+    """Config fields of a model for tests: 2 layers, width 32."""
+    windows: Literal["none", "all", "by layer"] = "none"
+    """Which layers look back only `sliding_window` tokens: what kind of attention mask the model takes."""
+    projections: str = "all-linear"
+    """What LoRA adapts, as peft's `target_modules`."""
+
+
+_TINY = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+}
+
+FAMILIES: dict[str, Family] = {
+    "llama": Family(_TINY),
+    "mistral": Family({**_TINY, "sliding_window": 24}, windows="all"),
+    "phi": Family({**_TINY, "num_key_value_heads": 4, "partial_rotary_factor": 0.5}),
+    "phi3": Family({**_TINY, "sliding_window": 24, "pad_token_id": 0}, windows="all"),
+    "gpt2": Family({"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}),
+    "qwen2": Family({**_TINY, "use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1}, windows="by layer"),
+    "qwen3": Family({**_TINY, "head_dim": 8}, windows="by layer"),
+    "gemma": Family({**_TINY, "head_dim": 8}),
+    "gemma3_text": Family(
+        {**_TINY, "head_dim": 8, "sliding_window": 24, "layer_types": ["sliding_attention", "full_attention"]},
+        windows="by layer",
+    ),
+}
+
+
+def get_family(config: "PreTrainedConfig") -> Family:
+    """The row for a model's config; InvalidRequest when the architecture is not one that is tested here."""
+    try:
+        return FAMILIES[config.model_type]
+    except KeyError:
+        raise InvalidRequest(
+            f"architecture {config.model_type!r} is not supported; there is {', '.join(FAMILIES)}", param="model"
+        ) from None
+
+
+def build(family: str, **overrides: Any) -> "PreTrainedModel":
+    """A model of `family` with random weights, tiny unless `overrides` (fields of its config) say otherwise."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(family, **{**FAMILIES[family].tiny, **overrides})
+    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+
+
+def load_config(folder: Path) -> "PreTrainedConfig":
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, local_files_only=True)
+
+
+def load_model(
+    folder: Path, dtype: "torch.dtype", quantize: str | None = None, device: str = "cpu"
+) -> "PreTrainedModel":
+    """The causal LM in `folder`, in inference mode. Only safetensors are read and no code of the repository runs."""
+    from transformers import AutoModelForCausalLM
+
+    get_family(load_config(folder))
+    extra: dict[str, Any] = {}
+    if quantize:
+        extra["quantization_config"] = _quantization(quantize, dtype)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        attn_implementation="sdpa",
+        device_map={"": device} if quantize or device != "cpu" else None,
+        **extra,
+    )
+    return model.eval()
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def _quantization(quantize: str, dtype: "torch.dtype") -> Any:
+    from transformers import BitsAndBytesConfig
+
+    if quantize == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
+    )
