@@ -1,0 +1,128 @@
+"""`POST /v1/chat/completions`: the request, the answer, a chunk of its stream."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.wire.text import FinishReason, NotOffered, TextRequest, Usage, Wire
+
+
+def _text_only(value: list[str] | None) -> list[str] | None:
+    if value and value != ["text"]:
+        raise PydanticCustomError("not_offered", "only text is offered here")
+    return value
+
+
+def _no_forced_tool(value: object) -> object:
+    if value not in (None, "none", "auto"):
+        raise PydanticCustomError("not_offered", "there are no tools here; leave it out")
+    return value
+
+
+class Part(Wire):
+    """One piece of a message; pictures, sound and files are refused by a text model."""
+
+    type: str
+    text: str | None = None
+    refusal: str | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.type not in ("text", "refusal"):
+            raise PydanticCustomError("part", "a text model cannot read a part of type {type}", {"type": self.type})
+        if (self.text if self.type == "text" else self.refusal) is None:
+            raise PydanticCustomError("part", "a part of type {type} needs the field {type}", {"type": self.type})
+        return self
+
+
+class Message(Wire):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part] | None = None
+    name: str | None = None
+    tool_calls: NotOffered = None
+    function_call: NotOffered = None
+    audio: NotOffered = None
+
+    @property
+    def text(self) -> str:
+        """The whole content as one string."""
+        if isinstance(self.content, list):
+            return "".join(part.text or part.refusal or "" for part in self.content)
+        return self.content or ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and self.role != "assistant":
+            raise PydanticCustomError("content", "a message of the role {role} needs content", {"role": self.role})
+        return self
+
+
+class ChatRequest(TextRequest):
+    """OpenAI's chat request as far as a text model can honour it; hints without effect are not listed."""
+
+    messages: list[Message] = Field(min_length=1)
+    max_completion_tokens: int | None = Field(None, ge=1, description="the newer name of max_tokens; it wins")
+    logprobs: NotOffered = None
+    top_logprobs: NotOffered = None
+    tools: NotOffered = None
+    functions: NotOffered = None
+    tool_choice: Annotated[Any, AfterValidator(_no_forced_tool)] = None
+    function_call: Annotated[Any, AfterValidator(_no_forced_tool)] = None
+    modalities: Annotated[list[str] | None, AfterValidator(_text_only)] = None
+    audio: NotOffered = None
+    web_search_options: NotOffered = None
+
+    @property
+    def token_limit(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+
+class AnswerMessage(Wire):
+    role: Literal["assistant"] = "assistant"
+    content: str | None
+    refusal: str | None = None
+
+
+class Choice(Wire):
+    index: int = 0
+    message: AnswerMessage
+    logprobs: None = None
+    finish_reason: FinishReason
+
+
+class ChatCompletion(Wire):
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage
+    system_fingerprint: str | None = None
+
+
+class Delta(Wire):
+    """Absent keys are left out of the JSON (dump with `exclude_unset`): a first delta has `role`, others only `content`."""
+
+    role: Literal["assistant"] | None = None
+    content: str | None = None
+    refusal: str | None = None
+
+
+class ChunkChoice(Wire):
+    index: int = 0
+    delta: Delta
+    logprobs: None = None
+    finish_reason: FinishReason | None = None
+
+
+class ChatCompletionChunk(Wire):
+    """With include_usage the last one has no choices and the usage."""
+
+    id: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
