@@ -23,10 +23,10 @@ HEADER = """\
 def wanted() -> Iterator[Requirement]:
     """The direct requirements of the project and of all of its extras, itself left out."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for line in [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]:
-        requirement = Requirement(line)
-        if requirement.name != project["name"]:
-            yield requirement
+    for lines in [project["dependencies"], *project["optional-dependencies"].values()]:
+        for requirement in map(Requirement, lines):
+            if requirement.name != project["name"]:
+                yield requirement
 
 
 def closure() -> dict[str, str]:

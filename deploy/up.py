@@ -53,16 +53,22 @@ def say(text: str, name: str = "up") -> None:
     print(f"{name:<7} | {text}", flush=True)
 
 
+def read_port(settings: Mapping[str, str], name: str, default: int) -> int:
+    text = settings.get(name, str(default))
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise StartFailed(f"{name}={text} is not a port number")
+    return int(text)
+
+
 def plan(settings: Mapping[str, str]) -> tuple[list[Service], dict[str, str]]:
     """Which services to start here, and the environment that they get beside the caller's own."""
     host = settings.get("GATEWAY_HOST", "127.0.0.1")
-    gateway = Service("gateway", "gateway.main", host, int(settings.get("GATEWAY_PORT", "8000")))
+    gateway = Service("gateway", "gateway.main", host, read_port(settings, "GATEWAY_PORT", 8000))
     services, extra = [gateway], {"GATEWAY_PORT": str(gateway.port)}
-    provider = settings.get("MODEL_PROVIDER", "custom")
+    provider = settings.get("MODEL_PROVIDER", "custom").lower()
     elsewhere = settings.get("ML_TEXT_URL") or settings.get("ML_SERVICE_URL")
-    wanted = "custom" in (provider, settings.get("MODEL_PROVIDER_TEXT"), settings.get("MODEL_FALLBACK"))
-    if wanted and not elsewhere:
-        text = Service("text", "ml_text.serve", "127.0.0.1", int(settings.get("ML_TEXT_PORT", "8001")))
+    if settings.get("MODEL_PROVIDER_TEXT", provider) == "custom" and not elsewhere:
+        text = Service("text", "ml_text.serve", "127.0.0.1", read_port(settings, "ML_TEXT_PORT", 8001))
         services.insert(0, text)
         extra |= {"ML_TEXT_PORT": str(text.port), "ML_TEXT_URL": text.url}
     # Two processes with spinning OpenMP threads on shared cores collapse; one core is left to the gateway.
@@ -143,9 +149,10 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def wait_ready(service: Service) -> None:
-    while await get(service, "/ready") != 200:
+    while await get(service, "/ready") != 200:  # noqa: ASYNC110  (another process: nothing here could set an event)
         await asyncio.sleep(0.1)
     service.ready.set()
+    say(f"the {service.name} service is ready")
 
 
 async def keep(service: Service, environment: dict[str, str]) -> None:
@@ -158,11 +165,10 @@ async def keep(service: Service, environment: dict[str, str]) -> None:
         ready = asyncio.create_task(wait_ready(service))
         try:
             status = await process.wait()
-            await log
         finally:
             ready.cancel()
             await stop(process)
-            log.cancel()
+            await log  # ends by itself: nobody is left who could write
         if not service.ready.is_set():
             raise StartFailed(f"the {service.name} service ended with status {status}; its last lines say why")
         if time.monotonic() - born > STEADY_S:

@@ -1,0 +1,107 @@
+"""What the documents and the build files promise is there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy import lock
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def tracked(*patterns: str) -> list[Path]:
+    command = ["git", "ls-files", *patterns]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def pins() -> list[str]:
+    return [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and line[0] != "#"]
+
+
+def test_readme_names_the_two_commands():
+    assert "make up" in README and "make test" in README
+
+
+def test_every_make_target_in_the_documents_exists():
+    wanted = {
+        target
+        for path in tracked("*.md", "*.py", ".ci/run")
+        for target in re.findall(r"(?:`|^    |^)make ([a-z][a-z-]*)(?=`|$|\s+#)", path.read_text(), re.MULTILINE)
+    }
+    assert {"up", "test", "check"} <= wanted
+    assert wanted <= TARGETS
+
+
+def test_every_module_in_the_documents_exists():
+    names = {
+        name for path in tracked("*.md") for name in re.findall(r"python -m ([a-z_][a-z_.]*[a-z_])", path.read_text())
+    } - {"pytest", "venv", "pip"}
+    missing = [
+        name
+        for name in names
+        if not (ROOT / (name.replace(".", "/") + ".py")).is_file()
+        and not (ROOT / name.replace(".", "/") / "__main__.py").is_file()
+    ]
+    assert not missing
+
+
+def test_every_folder_and_file_in_the_readmes_tree_exists():
+    tree = re.search(r"```\n(README\.md .*?)```", README, re.DOTALL)
+    assert tree, "README has the tree"
+    names = re.findall(r"^([\w./-]+)", tree.group(1), re.MULTILINE)
+    assert len(names) > 10
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_every_setting_in_the_readme_is_read_somewhere():
+    """A variable that no settings file or script knows would be a promise without effect."""
+    names = set(re.findall(r"^\| `([A-Z][A-Z0-9_]+)`", README, re.MULTILINE))
+    assert {"MODEL_PROVIDER", "GATEWAY_PORT"} <= names
+    code = "\n".join(path.read_text().lower() for path in tracked("*.py", "Makefile"))
+    prefixes = ("ml_text_", "gateway_")  # settings with an env_prefix spell the rest only
+    unknown = [
+        name
+        for name in names
+        if not any(
+            re.search(rf"\b{re.escape(spelling)}\b", code)
+            for spelling in {name.lower(), *(name.lower().removeprefix(prefix) for prefix in prefixes)}
+        )
+    ]
+    assert not unknown
+
+
+def test_ci_runs_what_the_readme_says_and_nothing_else():
+    lines = [line for line in (ROOT / ".ci/run").read_text().splitlines() if line and not line.startswith("#")]
+    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test"]
+
+
+def test_lock_pins_every_package_and_torch_first():
+    assert pins()[0] == "torch==2.13.0"
+    assert [line for line in pins() if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*==[\w.]+", line)] == []
+
+
+def test_lock_is_what_the_extras_need():
+    """Also fails when .venv holds other versions than the lock: then what was tested is not what gets installed."""
+    assert pins() == [line for line in lock.render(lock.closure()).splitlines() if line[0] != "#"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        (r"trust_remote_code\s*=\s*True", "runs code that a stranger uploaded"),
+        (r"/(home|root|Users|work)/\w", "a path of somebody's machine"),
+        (r"except (Base)?Exception:\s*\n\s*pass\b", "hides every error"),
+        (r"\bsk-[A-Za-z0-9]{20,}", "looks like a real key"),
+    ],
+)
+def test_nothing_forbidden_is_written_anywhere(pattern: str, why: str):
+    here = Path(__file__).resolve()
+    texts = [path for path in tracked("*.py", "*.md", "*.toml", "*.lock", "Makefile", ".ci/run") if path != here]
+    found = [str(path.relative_to(ROOT)) for path in texts if re.search(pattern, path.read_text())]
+    assert not found, why

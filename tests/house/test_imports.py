@@ -1,0 +1,103 @@
+"""Who may import whom: the contracts in pyproject.toml, and what import-linter cannot say."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "transformers", "peft", "tokenizers", "safetensors", "llguidance")
+IMPORT_AND_LOOK = """
+import importlib, sys
+for name in sys.argv[1].split(","):
+    importlib.import_module(name)
+print(",".join(sorted(set(sys.argv[2].split(",")) & set(sys.modules))))
+"""
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that `path` imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def module_names(*folders: str) -> list[str]:
+    """Dotted names of all modules below `folders`."""
+    paths = [path.relative_to(ROOT) for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
+
+
+def heavy_after_importing(names: list[str]) -> str:
+    command = [sys.executable, "-c", IMPORT_AND_LOOK, ",".join(names), ",".join(HEAVY)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_contracts_hold():
+    linter = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert linter.returncode == 0, linter.stdout + linter.stderr
+
+
+def test_gateway_and_light_half_never_load_torch():
+    light = [name for name in module_names("gateway", "shared") if not name.startswith("shared.training")]
+    assert "shared.errors" in light and "gateway.main" in light
+    assert heavy_after_importing(light) == ""
+
+
+def test_the_check_for_torch_can_fail():
+    assert heavy_after_importing(["torch"]) == "torch"
+
+
+@pytest.mark.parametrize(
+    ("folder", "allowed"),
+    [
+        ("shared/wire", {"pydantic", "shared.wire"}),
+        ("ml_text/models", {"torch", "transformers"}),
+    ],
+)
+def test_the_bottom_layers_import_only(folder: str, allowed: set[str]):
+    strangers = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in (ROOT / folder).rglob("*.py")
+        for name in imported(path)
+        if name.split(".")[0] not in sys.stdlib_module_names
+        and not any(name == one or name.startswith(one + ".") for one in allowed)
+    }
+    assert not strangers
+
+
+@pytest.mark.parametrize(("package", "extras"), [("gateway", ["gateway"]), ("ml_text", ["gateway", "text", "train"])])
+def test_every_import_is_in_an_extra(package: str, extras: list[str]):
+    """So that a service can be installed alone; what comes only through another package may go with its next version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    listed = {re.split(r"[\[<>=]", line)[0].lower().replace("_", "-") for line in lines}
+    owners = importlib.metadata.packages_distributions()
+    used = {name.split(".")[0] for path in (ROOT / package).rglob("*.py") for name in imported(path)}
+    strangers = used - set(sys.stdlib_module_names) - {"gateway", "ml_text", "shared"}
+    missing = {
+        name for name in strangers if not listed & {owner.lower().replace("_", "-") for owner in owners.get(name, [])}
+    }
+    assert not missing
+
+
+def test_the_environment_is_read_in_settings_only():
+    """deploy/, benchmarks/ and tests start processes, so they pass an environment on; the packages read settings."""
+    readers = [
+        str(path.relative_to(ROOT))
+        for package in ("gateway", "ml_text", "shared")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "settings.py" and ("os.environ" in path.read_text() or "os.getenv" in path.read_text())
+    ]
+    assert not readers
