@@ -1,0 +1,168 @@
+"""UnifiedAI, the Python SDK: one object, one method per thing the gateway makes.
+
+    from gateway.client import UnifiedAI
+    ai = UnifiedAI()                                    # GATEWAY_URL, GATEWAY_API_KEY
+    ai.generate_design("20% off at Blue Door", "instagram", "square")["design"]
+
+Every failure is one of shared.errors, with the gateway's message; `error.__notes__` has the request id.
+"""
+
+import email.utils
+import json
+import math
+import random
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Any, Self, cast
+
+import httpx
+
+from gateway.client_settings import ClientSettings
+from shared.errors import ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
+
+MAX_RETRY_AFTER_S = 120.0
+FIRST_DELAY_S, MAX_DELAY_S = 0.5, 8.0
+RETRIED = (408, 409, 429)
+Messages = Sequence[Mapping[str, Any]]
+
+
+class UnifiedAI:
+    """A client of one gateway. `max_retries` and the waits between are those of OpenAI's SDK."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout_s: float = 300.0,
+        max_retries: int = 2,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        settings = ClientSettings()
+        key = api_key if api_key is not None else settings.api_key.get_secret_value()
+        self.max_retries = max_retries
+        self._http = httpx.Client(
+            base_url=base_url or settings.url,
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            transport=transport,
+        )
+
+    def generate_text(self, prompt: str, **options: Any) -> str:
+        """The answer to `prompt`; options are those of /v1/chat/completions (model, temperature, max_tokens …)."""
+        body = {"messages": [{"role": "user", "content": prompt}], **options}
+        answer = self._send("POST", "/v1/chat/completions", body)
+        return str(answer["choices"][0]["message"]["content"] or "")
+
+    def stream_chat(self, messages: Messages, **options: Any) -> Iterator[str]:
+        """The answer to a whole chat, piece by piece. Closing the iterator stops the model."""
+        body = {"messages": list(messages), **options, "stream": True}
+        with closing(self._open("POST", "/v1/chat/completions", body)) as reply, _translated():
+            for line in reply.iter_lines():
+                if not line.startswith("data:") or line.endswith("[DONE]"):
+                    continue
+                event = json.loads(line.removeprefix("data:"))
+                if "error" in event:
+                    raise error_from_body(502, event)
+                for choice in event["choices"]:
+                    yield choice["delta"].get("content") or ""
+
+    def generate_design(self, prompt: str, platform: str, format: str, **options: Any) -> dict[str, Any]:
+        """`{id, design, width, height, platform, format, model, provider}`; options: model, elements, explain."""
+        body = {"prompt": prompt, "platform": platform, "format": format, **options}
+        return self._send("POST", "/api/v1/designs", body)
+
+    def list_models(self) -> list[str]:
+        return [model["id"] for model in self._send("GET", "/v1/models")["data"]]
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        with closing(self._open(method, path, body)) as reply, _translated():
+            reply.read()
+            return cast(dict[str, Any], reply.json())
+
+    def _open(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        """The reply with its headers read and its body still to come; retried while that may help."""
+        for attempt in range(self.max_retries + 1):
+            last = attempt == self.max_retries
+            headers = {"x-stainless-retry-count": str(attempt)}
+            request = self._http.build_request(method, path, json=body, headers=headers)
+            try:
+                with _translated():
+                    reply = self._http.send(request, stream=True)
+            except UpstreamFailed:
+                if last:
+                    raise
+                time.sleep(_delay_s(attempt, None))
+                continue
+            if reply.is_success:
+                return reply
+            error = _error(reply)
+            if last or not _may_retry(reply):
+                raise error
+            time.sleep(_delay_s(attempt, error.retry_after_s))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    """httpx's errors become ours."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise UpstreamTimeout("the gateway did not answer in time") from error
+    except httpx.TransportError as error:
+        raise UpstreamFailed(f"the gateway cannot be reached: {error}") from error
+    except ValueError as error:
+        raise UpstreamFailed("the answer is not JSON: is this address a gateway?") from error
+
+
+def _error(reply: httpx.Response) -> ServiceError:
+    try:
+        with _translated():
+            body: object = json.loads(reply.read())
+    except UpstreamFailed:  # a proxy's HTML page: the status says enough
+        body = None
+    finally:
+        reply.close()
+    error = error_from_body(reply.status_code, body)
+    error.retry_after_s = _retry_after_s(reply.headers)
+    if request_id := reply.headers.get("x-request-id"):
+        error.add_note(f"request id {request_id}")
+    return error
+
+
+def _may_retry(reply: httpx.Response) -> bool:
+    """The rule of OpenAI's SDK: the server's word, else the status; never a wait of more than two minutes."""
+    if (_retry_after_s(reply.headers) or 0) > MAX_RETRY_AFTER_S:
+        return False
+    said = reply.headers.get("x-should-retry")
+    return said == "true" or (said != "false" and (reply.status_code in RETRIED or reply.status_code >= 500))
+
+
+def _retry_after_s(headers: httpx.Headers) -> float | None:
+    """Seconds to wait as `retry-after-ms` or `retry-after` (seconds, or a date) says; None when neither does."""
+    for name, per_second in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            delay = float(headers.get(name, ""))
+        except ValueError:
+            continue
+        return delay / per_second if math.isfinite(delay) else None
+    date = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    return email.utils.mktime_tz(date) - time.time() if date else None
+
+
+def _delay_s(attempt: int, retry_after_s: float | None) -> float:
+    if retry_after_s is not None and 0 < retry_after_s <= MAX_RETRY_AFTER_S:
+        return retry_after_s
+    return min(FIRST_DELAY_S * 2**attempt, MAX_DELAY_S) * (1 - 0.25 * random.random())
