@@ -1,0 +1,156 @@
+"""One row's next token: penalties, bias, mask, temperature, top-k, top-p, then one uniform number against the CDF.
+
+The draw inverts the cumulative distribution instead of racing exponentials (torch.multinomial), so that logits that
+differ by batching noise still give the same token unless the uniform falls within about 1e-6 of a boundary.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shared.errors import InvalidRequest, ServiceError
+
+BLOCK = 256
+"""Tokens per block of the two-level CDF: one long cumulative sum costs four times as much at 150k tokens."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to draw one request's tokens. Raises InvalidRequest, naming the field, when a value is out of range."""
+
+    temperature: float = 1.0
+    """0 is greedy: the most likely token, whatever the other settings."""
+    top_k: int = 0
+    """0 is off."""
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    """As in transformers: over prompt and output, 1 is off."""
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = field(default_factory=dict[int, float])
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _check("temperature", self.temperature, 0, 100)
+        _check("top_k", self.top_k, 0, math.inf)
+        _check("top_p", self.top_p, 0, 1)
+        _check("repetition_penalty", self.repetition_penalty, 0.01, 100)
+        _check("presence_penalty", self.presence_penalty, -2, 2)
+        _check("frequency_penalty", self.frequency_penalty, -2, 2)
+        for bias in self.logit_bias.values():
+            _check("logit_bias", bias, -100, 100)
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0
+
+
+class Sampler:
+    """One request's draws. `pick` is to be called once per token, with the output so far growing at its end."""
+
+    def __init__(self, sampling: Sampling, vocab_size: int) -> None:
+        self.sampling = sampling
+        self.vocab_size = vocab_size
+        self._generator = torch.Generator()
+        if sampling.seed is None:
+            self._generator.seed()
+        else:
+            self._generator.manual_seed(sampling.seed % 2**63)
+        self._bias_ids = np.fromiter(sampling.logit_bias, dtype=np.int64)
+        self._bias = np.fromiter(sampling.logit_bias.values(), dtype=np.float32)
+        if np.any((self._bias_ids < 0) | (self._bias_ids >= vocab_size)):
+            raise InvalidRequest(f"logit_bias has a token that is not in 0…{vocab_size - 1}", param="logit_bias")
+        self._seen: set[int] = set()
+        self._counts: Counter[int] = Counter()
+        self._counted = -1  # output tokens in `_counts`; -1: the prompt is still to be read
+
+    def pick(
+        self, logits: Tensor, prompt_ids: Sequence[int], output_ids: Sequence[int], mask: Tensor | None = None
+    ) -> int:
+        """The next token of a row: `logits` (V,) is left as it is, `mask` (V,) bool is what may be chosen.
+
+        Raises ServiceError (code `broken_model`) when the logits hold NaN or +inf, or when nothing may be chosen.
+        """
+        scores: Floats = logits.detach().float().numpy()
+        if self._adjusts:
+            scores = self._adjusted(scores.copy(), prompt_ids, output_ids)
+        if mask is not None:
+            scores = np.where(mask.numpy(), scores, np.float32(-np.inf))
+        top = int(scores.argmax())  # numpy: NaN counts as the largest, so it shows up here
+        if not math.isfinite(scores[top]):
+            raise ServiceError("the model's output is not a number: its weights are broken", code="broken_model")
+        return top if self.sampling.greedy else self._draw(scores, scores[top])
+
+    @property
+    def _adjusts(self) -> bool:
+        s = self.sampling
+        return bool(s.logit_bias) or s.repetition_penalty != 1 or bool(s.presence_penalty or s.frequency_penalty)
+
+    def _adjusted(self, scores: Floats, prompt_ids: Sequence[int], output_ids: Sequence[int]) -> Floats:
+        """`scores` with penalties and bias, changed in place."""
+        s = self.sampling
+        if self._counted < 0:
+            self._seen.update(int(i) for i in prompt_ids)
+            self._counted = 0
+        new = [int(i) for i in output_ids[self._counted :]]
+        self._seen.update(new)
+        self._counts.update(new)
+        self._counted += len(new)
+        if s.repetition_penalty != 1 and self._seen:
+            seen = np.fromiter(self._seen, dtype=np.int64)
+            old = scores[seen]
+            scores[seen] = np.where(old < 0, old * s.repetition_penalty, old / s.repetition_penalty)
+        if (s.presence_penalty or s.frequency_penalty) and self._counts:
+            ids = np.fromiter(self._counts, dtype=np.int64)
+            counts = np.fromiter(self._counts.values(), dtype=np.float32)
+            scores[ids] -= s.presence_penalty + s.frequency_penalty * counts
+        scores[self._bias_ids] += self._bias
+        return scores
+
+    def _draw(self, scores: Floats, top: np.float32) -> int:
+        s = self.sampling
+        weights = scores - top
+        weights /= np.float32(s.temperature)
+        if 0 < s.top_k < len(weights):
+            # ties with the k-th stay, as in transformers
+            weights[weights < np.partition(weights, -s.top_k)[-s.top_k]] = -np.inf
+        np.exp(weights, out=weights)
+        if s.top_p < 1:
+            weights[weights < _nucleus_edge(weights, s.top_p)] = 0
+        uniform = float(torch.rand((), dtype=torch.float64, generator=self._generator))
+        return _invert(weights, uniform)
+
+
+def _nucleus_edge(weights: Floats, top_p: float) -> np.float32:
+    """The smallest weight in the smallest set of tokens whose share reaches `top_p`; ties with it stay."""
+    ordered = np.sort(weights)[::-1]
+    shares = np.cumsum(ordered, dtype=np.float64)
+    return ordered[min(int(np.searchsorted(shares, top_p * shares[-1])), len(ordered) - 1)]
+
+
+def _invert(weights: Floats, uniform: float) -> int:
+    """The token at which the cumulative weight passes `uniform` of the total, found by block, then inside it."""
+    blocks = np.cumsum(np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64))
+    goal = uniform * blocks[-1]
+    block = min(int(np.searchsorted(blocks, goal, side="right")), len(blocks) - 1)
+    start = block * BLOCK
+    inside = np.cumsum(weights[start : start + BLOCK], dtype=np.float64)
+    inside += blocks[block - 1] if block else 0.0
+    token = start + min(int(np.searchsorted(inside, goal, side="right")), len(inside) - 1)
+    # rounding can leave `goal` past the block's own sum: step back to a token that has weight
+    while weights[token] == 0:
+        token -= 1
+    return token
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise InvalidRequest(f"{name} must be between {low:g} and {high:g}, not {value:g}", param=name)
