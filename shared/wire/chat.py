@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.wire.text import FinishReason, NotOffered, TextRequest, Usage, Wire
@@ -102,11 +102,15 @@ class ChatCompletion(Wire):
 
 
 class Delta(Wire):
-    """Absent keys are left out of the JSON (dump with `exclude_unset`): a first delta has `role`, others only `content`."""
+    """What is not set is not sent: a first delta has `role`, later ones only `content`, the last one nothing."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
     refusal: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _only_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
 
 class ChunkChoice(Wire):
@@ -117,7 +121,7 @@ class ChunkChoice(Wire):
 
 
 class ChatCompletionChunk(Wire):
-    """With include_usage the last one has no choices and the usage."""
+    """With include_usage the last one has no choices and the usage, and the others say `usage: null`."""
 
     id: str
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
@@ -126,3 +130,10 @@ class ChatCompletionChunk(Wire):
     choices: list[ChunkChoice]
     usage: Usage | None = None
     system_fingerprint: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _usage_if_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        sent: dict[str, Any] = dump(self)
+        if "usage" not in self.model_fields_set:
+            del sent["usage"]
+        return sent

@@ -1,0 +1,148 @@
+"""The one place where a FastAPI app is put together."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any, cast
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector, generate_latest
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
+
+from shared.body import ReadBody
+from shared.errors import BY_STATUS, InvalidRequest, NotFound, ServiceError, error_body
+from shared.events import send_events
+from shared.instrument import Instrument, error_headers
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+BODY_LIMIT_BYTES = 8 << 20
+
+
+def create_app(
+    title: str,
+    *,
+    routers: Iterable[APIRouter] = (),
+    routes: Iterable[BaseRoute] = (),
+    lifespan: Lifespan | None = None,
+    middleware: Sequence[Middleware] = (),
+    body_limit_bytes: int = BODY_LIMIT_BYTES,
+) -> FastAPI:
+    """An app with our health check, metrics, request ids and errors; the caller brings routes and state.
+
+    `routes` are raw ones, matched first; `middleware` runs between the instruments and the reading of the body.
+    `app.state.registry` is the app's Prometheus registry.
+    """
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    layers = [
+        Middleware(Instrument, registry=registry),
+        *middleware,
+        Middleware(ReadBody, limit_bytes=body_limit_bytes),
+    ]
+    app = FastAPI(title=title, lifespan=lifespan, middleware=layers)
+    app.state.registry = registry
+    for kind in (ServiceError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _render)
+    app.router.routes[:0] = list(routes)
+    app.add_api_route("/health", _health, tags=["health"])
+    app.add_api_route("/metrics", _metrics, tags=["health"], response_class=PlainTextResponse)
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+class EventStream(Response):
+    """`chunks` as server-sent events by the rules of `shared.events`, closed by [DONE]."""
+
+    def __init__(self, chunks: AsyncIterator[BaseModel | bytes]) -> None:
+        super().__init__(media_type="text/event-stream")
+        self.chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_events(scope, receive, send, self._events())
+
+    async def _events(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(cast(AsyncGenerator[BaseModel | bytes, None], self.chunks)) as chunks:
+            async for chunk in chunks:
+                body = chunk if isinstance(chunk, bytes) else chunk.model_dump_json().encode()
+                yield b"data: " + body + b"\n\n"
+        yield b"data: [DONE]\n\n"
+
+
+def event_stream(chunks: AsyncIterator[BaseModel | bytes]) -> Response:
+    """Answer with `chunks`, an async generator of wire models or of their JSON.
+
+    It is closed as soon as the client leaves. A ServiceError before the first chunk keeps its status.
+    """
+    return EventStream(chunks)
+
+
+async def _health() -> dict[str, str]:
+    """The process is up."""
+    return {"status": "ok"}
+
+
+async def _metrics(request: Request) -> Response:
+    """Prometheus text format."""
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _render(request: Request, error: Exception) -> JSONResponse:
+    headers: dict[str, str] = {}
+    if isinstance(error, HTTPException):
+        headers.update(error.headers or {})  # 405 names the allowed methods here
+        error = _from_http(request, error)
+    elif isinstance(error, RequestValidationError):
+        error = from_validation(error.errors(), error.body)
+    assert isinstance(error, ServiceError)
+    status = error.status if not isinstance(error, _OtherStatus) else error.sent_status
+    return JSONResponse(error_body(error), status_code=status, headers=headers | error_headers(error))
+
+
+class _OtherStatus(InvalidRequest):
+    """A status of Starlette's for which we have no error of our own, such as 405."""
+
+    sent_status = 405
+
+
+def _from_http(request: Request, error: HTTPException) -> ServiceError:
+    where = f"{request.method} {request.url.path}"
+    if error.status_code == 404:
+        return NotFound(f"there is no {where}", code="unknown_url")
+    if error.status_code == 405:
+        return _OtherStatus(f"{where}: the method is not allowed here", code="method_not_allowed")
+    kind = BY_STATUS.get(error.status_code, InvalidRequest if error.status_code < 500 else ServiceError)
+    return kind(str(error.detail))
+
+
+def from_validation(errors: Sequence[Any], body: object) -> InvalidRequest:
+    """The first of pydantic's complaints that goes deepest, with the field's path in OpenAI's spelling."""
+    paths = [_path(error["loc"], body) for error in errors]
+    deepest = max(range(len(paths)), key=lambda i: len(paths[i]))
+    param = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in paths[deepest]).lstrip(".")
+    message = str(errors[deepest]["msg"]).removeprefix("Value error, ")
+    return InvalidRequest(f"{param}: {message}" if param else message, param=param or None)
+
+
+def _path(loc: Sequence[str | int], body: object) -> list[str | int]:
+    """`loc` without what is not in the body: pydantic puts the names of a union's branches into it."""
+    if loc and loc[0] in ("path", "query", "header", "cookie"):
+        return list(loc[1:])
+    steps = loc[1:] if loc and loc[0] == "body" else loc
+    path: list[str | int] = []
+    here: Any = body
+    for i, step in enumerate(steps):
+        if isinstance(here, dict) and step in here:
+            here = cast(dict[Any, Any], here)[step]
+        elif isinstance(here, list) and isinstance(step, int) and step < len(cast(list[Any], here)):
+            here = cast(list[Any], here)[step]
+        elif not (isinstance(here, dict) and i == len(steps) - 1):  # a missing field is the last step
+            continue
+        path.append(step)
+    return path

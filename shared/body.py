@@ -1,0 +1,146 @@
+"""Reads request bodies: never more than the limit, and JSON only as the standard has it.
+
+Python's own parser takes NaN, Infinity and lone surrogates, which break later, when they are stored or sent on.
+"""
+
+import json
+from typing import Any, cast
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import InvalidRequest, TooLarge
+
+SEARCH_LIMIT_BYTES = 1 << 20
+"""Above this a broken body is not searched for the field to blame: the search is slow."""
+STREAMED = (b"multipart/", b"application/octet-stream")
+"""Content types that routes read piece by piece; they are counted, not collected."""
+
+
+class ReadBody:
+    """Leaves the bytes in `scope["body"]` and what a JSON body says in `scope["json"]`."""
+
+    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+        self.app = app
+        self.limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self.app(scope, receive, send)
+            return
+        kind, length = b"", None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                kind = value.lower()
+            elif name == b"content-length" and value.isdigit():
+                length = int(value)
+        if length is not None and length > self.limit_bytes:
+            raise self._too_large()
+        if kind.startswith(STREAMED):
+            await self.app(scope, self._counted(receive), send)
+            return
+        body = await self._read(receive)
+        if body is None:  # the client left before the end
+            return
+        scope["body"] = body
+        if body and b"json" in kind:
+            scope["json"] = parse_json(body)
+        await self.app(scope, _replay(body, receive), send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self.limit_bytes:
+                raise self._too_large()
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _counted(self, receive: Receive) -> Receive:
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.limit_bytes:
+                raise self._too_large()
+            return message
+
+        return counted
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than {self.limit_bytes} bytes", code="body_too_large")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body once more for whoever reads the request, then what the server says (a disconnect)."""
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def parse_json(body: bytes) -> Any:
+    """`body` as JSON; InvalidRequest names the field that cannot be read, if one can be found."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        problem, param = _blame(body) if len(body) <= SEARCH_LIMIT_BYTES else (None, None)
+        message = problem or f"the body is not valid JSON: {error.msg}, at character {error.pos}"
+        raise InvalidRequest(message, param=param, code="invalid_json") from None
+
+
+def json_object(scope: Scope) -> dict[str, Any]:
+    """The JSON object in the body that `ReadBody` read, whatever its content type; InvalidRequest when it is none."""
+    parsed = scope["json"] if "json" in scope else parse_json(scope["body"]) if scope.get("body") else None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest("the body must be a JSON object", code="invalid_json")
+    return cast(dict[str, Any], parsed)
+
+
+def _blame(body: bytes) -> tuple[str | None, str | None]:
+    """What in a body that Python's lenient parser takes is not JSON, and in which field."""
+    try:
+        found = json.loads(body)
+    except RecursionError:
+        return "the JSON is nested too deeply", None
+    except ValueError:
+        return None, None
+    todo: list[tuple[str, Any]] = [("", found)]
+    while todo:
+        path, value = todo.pop()
+        problem = _problem(value)
+        if problem:
+            return f"{path or 'the body'} {problem}", path or None
+        if isinstance(value, dict):
+            for name, inner in cast(dict[str, Any], value).items():
+                if _problem(name):
+                    return f"a field's name in {path or 'the body'} is not valid Unicode", path or None
+                todo.append((f"{path}.{name}" if path else name, inner))
+        elif isinstance(value, list):
+            todo += [(f"{path}[{i}]", inner) for i, inner in enumerate(cast(list[Any], value))]
+    return "the JSON is nested too deeply", None  # all that is left that only the strict parser minds
+
+
+def _problem(value: object) -> str | None:
+    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+        return "is not a finite number"
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "has a lone surrogate: not valid Unicode"
+    return None
