@@ -1,0 +1,140 @@
+"""Whether an answer is a design: valid, inside the canvas, nothing overlapping, names and figures exact."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from shared.design.brief import Brief
+from shared.design.facts import NUMBER, find_facts
+from shared.design.fonts import measure
+from shared.errors import InvalidRequest, UpstreamInvalid
+
+Color = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+Px = Field(ge=0, le=4096)
+
+
+class Text(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: str = Field(pattern="^text$")
+    text: str = Field(min_length=1, max_length=200)
+    x: int = Px
+    y: int = Px
+    fontSize: int = Field(ge=8, le=400)
+    color: str = Color
+    fontFamily: str = Field(min_length=1, max_length=40)
+
+    @property
+    def box(self) -> "Box":
+        width, height = measure(self.text, self.fontFamily, self.fontSize)
+        return Box(self.x, self.y, self.x + width, self.y + height)
+
+
+class Rect(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: str = Field(pattern="^rect$")
+    x: int = Px
+    y: int = Px
+    width: int = Field(ge=1, le=4096)
+    height: int = Field(ge=1, le=4096)
+    color: str = Color
+
+    @property
+    def box(self) -> "Box":
+        return Box(self.x, self.y, self.x + self.width, self.y + self.height)
+
+
+class Image(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: str = Field(pattern="^image$")
+    prompt: str = Field(max_length=400)
+    x: int = Px
+    y: int = Px
+    width: int = Field(ge=1, le=4096)
+    height: int = Field(ge=1, le=4096)
+
+    @property
+    def box(self) -> "Box":
+        return Box(self.x, self.y, self.x + self.width, self.y + self.height)
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    background_color: str = Color
+    elements: list[Text | Rect | Image] = Field(min_length=1, max_length=40)
+
+
+class Box(NamedTuple):
+    """px, right and bottom exclusive"""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def overlaps(self, other: "Box") -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+
+SPEC = TypeAdapter(Spec)
+
+
+def check(answer: str, brief: Brief, elements: Sequence[str] = ("text",)) -> dict[str, Any]:
+    """The spec in `answer`. Raises UpstreamInvalid, saying everything that is wrong; changes nothing."""
+    try:
+        spec = SPEC.validate_json(answer)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise UpstreamInvalid(f"not a design spec: {where}: {first['msg']}") from error
+    wrong = problems(spec, brief, elements)
+    if wrong:
+        raise UpstreamInvalid("not a usable design: " + "; ".join(wrong[:5]))
+    return json.loads(answer)
+
+
+def check_edited(spec: object, brief: Brief) -> dict[str, Any]:
+    """A spec that a person edited, e.g. `edited_spec` of a feedback. Raises InvalidRequest; layout is theirs."""
+    try:
+        return SPEC.validate_python(spec).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(["edited_spec", *(str(part) for part in first["loc"])])
+        raise InvalidRequest(f"{where}: {first['msg']}", param="edited_spec") from error
+
+
+def problems(spec: Spec, brief: Brief, elements: Sequence[str] = ("text",)) -> list[str]:
+    """Everything that is wrong with a well-formed spec, in words; empty when it can be used."""
+    found = [f"element {i} is a {e.type}" for i, e in enumerate(spec.elements) if e.type not in elements]
+    boxes = [element.box for element in spec.elements]
+    found += [
+        f"element {i} leaves the canvas"
+        for i, box in enumerate(boxes)
+        if box.left < 0 or box.top < 0 or box.right > brief.width or box.bottom > brief.height
+    ]
+    texts = [(i, box) for i, box in enumerate(boxes) if isinstance(spec.elements[i], Text)]
+    found += [
+        f"elements {i} and {j} overlap"
+        for at, (i, box) in enumerate(texts)
+        for j, other in texts[at + 1 :]
+        if box.overlaps(other)
+    ]
+    return found + inexact([e.text for e in spec.elements if isinstance(e, Text)], brief)
+
+
+def inexact(texts: Sequence[str], brief: Brief) -> list[str]:
+    """Figures that the brief does not have, and names, prices, percentages and dates that the copy lacks."""
+    facts = find_facts(brief.prompt)
+    copy = " \n ".join(re.sub(r"\s+", " ", text) for text in texts)
+    allowed = {number for figure in facts.figures for number in re.findall(NUMBER, figure)}
+    allowed |= {number for name in facts.names for number in re.findall(NUMBER, name)}
+    found = [f"{number!r} is not in the brief" for number in re.findall(NUMBER, copy) if number not in allowed]
+    return found + [f"{fact!r} is missing" for fact in facts.required if fact not in copy and fact.upper() not in copy]
