@@ -1,7 +1,7 @@
 """`make up`: starts gateway and text service, waits until both are ready, restarts what dies, stops all on Ctrl-C.
 
-Each service leads a process group of its own, so stopping it leaves no grandchild, and the kernel kills it when this
-process dies (PR_SET_PDEATHSIG), however that happens.
+Each service leads a process group of its own, so stopping it leaves no grandchild; and the kernel kills it when this
+process dies (PR_SET_PDEATHSIG), even by SIGKILL.
 """
 
 import asyncio
@@ -111,30 +111,40 @@ def die_with_supervisor() -> None:
         os._exit(1)
 
 
-async def start(service: Service, environment: dict[str, str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", service.module),
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        limit=2**20,
-        start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the others in order
-        preexec_fn=die_with_supervisor,
+async def start(
+    service: Service, environment: dict[str, str]
+) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+    """The process and its log. The pipe is ours: asyncio's own would let `wait` hang while a grandchild holds it."""
+    ours, theirs = os.pipe()
+    log = asyncio.StreamReader(limit=2**20)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(log), os.fdopen(ours, "rb", buffering=0)
     )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", service.module),
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the others in order
+            preexec_fn=die_with_supervisor,
+        )
+    finally:
+        os.close(theirs)
+    return process, log
 
 
-async def forward_log(service: Service, process: asyncio.subprocess.Process) -> None:
-    assert process.stdout
+async def forward(log: asyncio.StreamReader, name: str) -> None:
     while True:
         try:
-            line = await process.stdout.readline()
+            line = await log.readline()
         except ValueError:  # a line above the limit; the reader has dropped it
             continue
         if not line:
             return
-        say(line.decode(errors="replace").rstrip(), service.name)
+        say(line.decode(errors="replace").rstrip(), name)
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
@@ -160,15 +170,16 @@ async def keep(service: Service, environment: dict[str, str]) -> None:
     pause_s = 0.5
     while True:
         born = time.monotonic()
-        process = await start(service, environment)
-        log = asyncio.create_task(forward_log(service, process))
+        process, log = await start(service, environment)
+        forwarding = asyncio.create_task(forward(log, service.name))
         ready = asyncio.create_task(wait_ready(service))
         try:
             status = await process.wait()
         finally:
             ready.cancel()
             await stop(process)
-            await log  # ends by itself: nobody is left who could write
+            await asyncio.wait({forwarding}, timeout=1)  # its last lines; it ends when nobody is left who could write
+            forwarding.cancel()
         if not service.ready.is_set():
             raise StartFailed(f"the {service.name} service ended with status {status}; its last lines say why")
         if time.monotonic() - born > STEADY_S:
