@@ -56,48 +56,82 @@ def reply(messages: Sequence[Mapping[str, Any]], seed: int | None) -> str:
 
 def structured(messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], seed: int | None) -> str:
     """Compact JSON of `schema`: a design when the schema has a background colour and elements."""
-    is_design = {"background_color", "elements"} <= set(schema.get("properties", {}))
-    wanted = design(messages, seed) if is_design else {}
+    properties = schema.get("properties", {})
+    is_design = {"background_color", "elements"} <= set(properties)
+    wanted = design(messages, properties["elements"], seed) if is_design else {}
     return json.dumps(fit(schema, wanted), separators=(",", ":"), ensure_ascii=False)
 
 
-def design(messages: Sequence[Mapping[str, Any]], seed: int | None) -> dict[str, Any]:
-    """Three lines of text, one below the other, at a left margin of a tenth."""
+def design(messages: Sequence[Mapping[str, Any]], elements: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
+    """Three texts, one below the other, at a left margin of a tenth."""
     random = chance(messages, seed)
-    width, height = _canvas(messages)
-    brief = _brief(words(messages))
+    asked = words(messages)
+    width, height = _canvas(asked)
+    names, figures = _facts(asked, _copy_pattern(elements))
     background, loud, calm = random.choice(PALETTES)
-    font = random.choice(FONTS)
-    margin = width // 10
-    copy = (
-        (random.choice(HEADLINES).format(name=_name(brief)), width // 14, loud),
-        (" ".join([*_figures(brief), random.choice(LINES)]), width // 30, calm),
-        (random.choice(ACTIONS), width // 24, loud),
-    )
-    y, elements = height // random.randint(6, 9), []
-    for text, size, color in copy:
-        text = "\n".join(textwrap.wrap(text, int(width * 0.8 / size / 0.62))[:3])
-        placed = {"type": "text", "text": text, "x": margin, "y": y, "fontSize": size}
-        elements.append({**placed, "color": color, "fontFamily": font})
-        y += int(size * 1.5 * (text.count("\n") + 1)) + height // 20
-    return {"background_color": background, "elements": elements}
+    font, margin = random.choice(FONTS), width // 10
+    headline = random.choice(HEADLINES).format(name=names[0]) if names else random.choice(LINES)
+    offer = ", ".join([*names[1:], *figures, random.choice(LINES).lower()])
+    copy = [(headline, 1.0, loud), (offer, 0.5, calm), (random.choice(ACTIONS), 0.6, loud)]
+    lines = _set([(text, part) for text, part, _ in copy], int(width * 0.8), int(height * 0.8), height // 9)
+    y, placed = height // 10, []
+    for (text, size), (_, _, color) in zip(lines, copy, strict=True):
+        box = {"type": "text", "text": text, "x": margin, "y": y, "fontSize": size}
+        placed.append({**box, "color": color, "fontFamily": font})
+        y += _height(text, size)
+    return {"background_color": background, "elements": placed}
 
 
-def _canvas(messages: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    sizes = re.findall(r"(\d{3,4})\s*[x×by]+\s*(\d{3,4})", json.dumps(list(messages), ensure_ascii=False))
-    return (int(sizes[-1][0]), int(sizes[-1][1])) if sizes else (1080, 1080)
+def _set(copy: Sequence[tuple[str, float]], width: int, height: int, size: int) -> list[tuple[str, int]]:
+    """The texts in lines, with font sizes as large as the space allows; `part` is each one's share of the largest."""
+    lines: list[tuple[str, int]] = []
+    for largest in range(size, 15, -4):
+        lines = []
+        for text, part in copy:
+            px = max(16, int(largest * part) // 4 * 4)
+            fold = textwrap.wrap(text, max(1, int(width / px / 0.66)), break_long_words=False, break_on_hyphens=False)
+            lines.append(("\n".join(fold), px))
+        widest = max(len(line) * px * 0.66 for text, px in lines for line in text.split("\n"))
+        if widest <= width and sum(_height(text, px) for text, px in lines) <= height:
+            break
+    return lines
 
 
-def _brief(text: str) -> str:
-    """The brief without the lines that name platform, format and size."""
-    lines = [line for line in text.splitlines() if not re.match(r"\W*(platform|format|canvas|size)\b", line, re.I)]
-    return re.sub(r"^\W*(brief|prompt)\W+", "", " ".join(lines), flags=re.I) or text
+def _height(text: str, size: int) -> int:
+    return int(1.25 * size * (text.count("\n") + 1)) + 40
 
 
-def _name(brief: str) -> str:
-    names = re.findall(r"(?<!^)(?<![.!?] )\b[A-Z][\w'’]*(?: [A-Z][\w'’]*)*", brief)
-    return max(names, key=len) if names else " ".join(brief.split()[:3]) or "something new"
+def _canvas(text: str) -> tuple[int, int]:
+    size = re.search(r"(\d{3,4})\s*[x×]\s*(\d{3,4})", text)
+    return (int(size[1]), int(size[2])) if size else (1080, 1080)
 
 
-def _figures(brief: str) -> list[str]:
-    return [f"{figure}." for figure in re.findall(r"\d+ ?%(?: off)?|[$€£]\d+(?:\.\d+)?", brief)]
+def _copy_pattern(elements: Mapping[str, Any]) -> re.Pattern[str]:
+    """What the schema lets a text say."""
+    items = elements.get("items", {})
+    kinds = items.get("anyOf", [items])
+    patterns = [kind.get("properties", {}).get("text", {}).get("pattern") for kind in kinds]
+    return re.compile(next(filter(None, patterns), ""))
+
+
+def _facts(asked: str, allowed: re.Pattern[str]) -> tuple[list[str], list[str]]:
+    """Names and figures of the brief, the longest run of words that may be said in the middle of a sentence first."""
+    brief = "\n".join(line for line in asked.splitlines() if not re.search(r"\d{3,4}\s*[x×]\s*\d{3,4}", line))
+    names, figures = [], []
+    pieces = [piece.strip('.,;:!?()[]"“”') for piece in brief.split()]
+    at = 0
+    while at < len(pieces):
+        for count in range(min(6, len(pieces) - at), 0, -1):
+            run = " ".join(pieces[at : at + count])
+            proper = re.search(r"[A-ZÀ-Þ\d]", pieces[at]) and re.search(r"[A-ZÀ-Þ\d]", pieces[at + count - 1])
+            if (proper or _is_figure(run)) and run in brief and allowed.search(f"with {run}"):
+                (figures if re.search(r"\d", run) else names).append(run)
+                at += count - 1
+                break
+        at += 1
+    names += re.findall(r"\b(?:called|named)\s+([a-zà-ÿ][\w’']*(?: [a-zà-ÿ][\w’']*)?)(?=\s*(?:[,.;:!?)]|$))", brief)
+    return list(dict.fromkeys(names))[:8], list(dict.fromkeys(figures))[:8]
+
+
+def _is_figure(run: str) -> bool:
+    return re.match(r"\d", run) is not None
