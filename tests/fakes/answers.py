@@ -28,6 +28,7 @@ FONTS = ("Montserrat", "Playfair Display", "Roboto", "Lora", "Open Sans", "Georg
 HEADLINES = ("Meet {name}", "{name} is here", "Say hello to {name}", "This week: {name}", "{name}, made for you")
 LINES = ("Made with care, ready today", "Small batch, big smile", "Come in and see", "You will want to tell a friend")
 ACTIONS = ("Visit us", "Book now", "Find out more", "Order today", "Come by")
+PUNCTUATION = ".,;:!?()[]\"'“”‘’"
 REPLIES = (
     "You asked: {ask} Here is a short answer.",
     "About “{ask}”: it depends, and here is why.",
@@ -118,7 +119,7 @@ def _facts(asked: str, allowed: re.Pattern[str]) -> tuple[list[str], list[str]]:
     """Names and figures of the brief, the longest run of words that may be said in the middle of a sentence first."""
     brief = "\n".join(line for line in asked.splitlines() if not re.search(r"\d{3,4}\s*[x×]\s*\d{3,4}", line))
     names, figures = [], []
-    pieces = [piece.strip('.,;:!?()[]"“”') for piece in brief.split()]
+    pieces = [piece.strip(PUNCTUATION) for piece in brief.split()]
     at = 0
     while at < len(pieces):
         for count in range(min(6, len(pieces) - at), 0, -1):
