@@ -1,0 +1,63 @@
+"""A byte-level BPE tokenizer trained on one's own data, with the chat template of the models that begin here."""
+
+from collections.abc import Iterable
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+PAD, END = "<|pad|>", "<|end|>"
+ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
+SPECIAL = [PAD, END, *ROLES.values()]
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] not in ['system', 'user', 'assistant'] %}"
+    "{{ raise_exception('a role is system, user or assistant') }}{% endif %}"
+    "<|{{ message['role'] }}|>"
+    "{% if message['role'] == 'assistant' %}{% generation %}{{ message['content'] }}<|end|>{% endgeneration %}"
+    "{% else %}{{ message['content'] }}<|end|>{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+# A JSON key with the punctuation on both sides is one piece, so compact JSON costs few tokens: {"type":" text ","x": 80
+KEY = r'[\]}",{\[]*"[A-Za-z_]+":["\[{]*'
+PIECES = "|".join(
+    [
+        KEY,
+        r"#[0-9A-Fa-f]{6}",
+        r" ?\p{L}[\p{L}\p{M}]*(?:['’]\p{L}[\p{L}\p{M}]*)*",
+        r"\p{N}{1,4}",
+        rf"(?:(?!{KEY}|#[0-9A-Fa-f]{{6}})[^\s\p{{L}}\p{{N}}])+",  # stops where a key or a colour begins
+        r"\s+(?!\S)",  # leaves the last space to the word behind it
+        r"\s+",
+    ]
+)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerFast:
+    """At most `vocab_size` tokens: 5 special, 256 bytes, the rest merges that pay on `texts`."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        pad_token=PAD,
+        eos_token=END,
+        extra_special_tokens=list(ROLES.values()),
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=context_length,
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,119 @@
+"""python -m ml_text.train [METHOD] [--model NAME] [--use-lora] --dataset FILE… [options]: picks from TRAINERS.
+
+Without METHOD, `--use-lora` means lora and no `--model` means scratch. Exit status: 0 done, 2 bad arguments or data,
+130 and 143 stopped by Ctrl-C and SIGTERM after a checkpoint was written.
+"""
+
+import json
+import shlex
+import sys
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ml_text.trainers import TRAINERS
+from shared.errors import InvalidRequest, ServiceError
+from shared.settings import SharedSettings
+from shared.training.loop import Interrupted
+from shared.training.settings import TrainingArgs
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv in (["-h"], ["--help"]):
+        print(usage())
+        return 0
+    try:
+        method, options = choose(argv)
+        args = parse(method, options)
+        made = TRAINERS[method].main(args, SharedSettings().data_dir)
+    except Interrupted as stop:
+        command = shlex.join(["python", "-m", "ml_text.train", *(word for word in argv if word != "--resume")])
+        print(f"\n{stop}; go on with: {command} --resume", file=sys.stderr)
+        return stop.status
+    except ServiceError as error:
+        option = f"--{error.param.replace('_', '-')}: " if error.param else ""
+        print(f"{option}{error}", file=sys.stderr)
+        return 2
+    print(made)
+    return 0
+
+
+def usage() -> str:
+    methods = "\n".join(f"  {name:<9}{trainer.about}" for name, trainer in TRAINERS.items())
+    return f"{__doc__}\nMETHODs, each with its own --help:\n{methods}"
+
+
+def choose(argv: list[str]) -> tuple[str, list[str]]:
+    """The method, and the options that are left for it."""
+    options = [word for word in argv if word not in ("--use-lora", "--use_lora")]
+    use_lora = len(options) < len(argv)
+    if options and not options[0].startswith("-"):
+        method, options = options[0], options[1:]
+        if use_lora and method != "lora":
+            raise InvalidRequest(f"--use-lora does not go with the method {method}", param="use_lora")
+    elif use_lora:
+        method = "lora"
+    elif any(word == "--model" or word.startswith("--model=") for word in options):
+        method = "sft"  # all weights of a model that exists
+    else:
+        method = "scratch"
+    if method not in TRAINERS:
+        raise InvalidRequest(f"there is no training method {method!r}; there is {', '.join(TRAINERS)} (--use-lora: lora)")
+    return method, options
+
+
+def parse(method: str, options: list[str]) -> TrainingArgs:
+    """Args from the command line alone: neither the environment nor .env sets an option. Exits 2 on a bad one."""
+    args_type = TRAINERS[method].Args
+
+    class Command(args_type, BaseSettings):  # type: ignore[misc, valid-type]
+        model_config = SettingsConfigDict(
+            cli_prog_name=f"python -m ml_text.train {method}",
+            cli_kebab_case=True,
+            cli_implicit_flags=True,
+            cli_hide_none_type=True,
+            cli_avoid_json=True,
+            extra="forbid",
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    Command.__doc__ = TRAINERS[method].about
+    try:
+        command = cast(Any, Command)(_cli_parse_args=normalise(options))
+    except ValidationError as error:
+        for problem in error.errors():
+            where = str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "options"
+            print(f"--{where}: {problem['msg']}", file=sys.stderr)
+        raise SystemExit(2) from error
+    return args_type(**command.model_dump())
+
+
+def normalise(options: list[str]) -> list[str]:
+    """--batch_size is --batch-size, and `--dataset a b` is one list, whatever characters the names have."""
+    words: list[str] = []
+    files: list[str] = []
+    collecting = False
+    for option in options:
+        if option.startswith("--"):
+            name, equals, value = option.partition("=")
+            name = name.replace("_", "-")
+            collecting = name == "--dataset"
+            if not collecting:
+                words.append(name + equals + value)
+            elif equals:
+                files.append(value)
+        elif collecting:
+            files.append(option)
+        else:
+            words.append(option)
+    return [*words, f"--dataset={json.dumps(files)}"] if files else words
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""A language model from random weights: BPE tokenizer on the data, then a Llama-architecture Transformer.
+
+Llama (https://arxiv.org/abs/2302.13971): pre-norm RMSNorm, rotary positions, SwiGLU, grouped-query attention. The classes
+are transformers' own, so the result opens wherever Llama does. Shapes: B rows, T tokens, C width, V vocabulary.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+from torch.nn import functional as F
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+
+from ml_text import data
+from ml_text.trainers.dataset import Prepared, prepare, report
+from ml_text.trainers.finish import finish, folder_for
+from ml_text.tokenizer import END, PAD, train_tokenizer
+from shared.errors import InvalidRequest
+from shared.training.loop import Run
+from shared.training.packing import IGNORED
+from shared.training.settings import TrainingArgs
+
+Preset = Literal["tiny", "starter", "small", "medium", "large"]
+
+# starter: 4.6M weights, 9.3 MB in bf16. Tied embeddings and two key/value heads leave the weights to depth.
+PRESETS: dict[str, dict[str, int]] = {
+    "tiny": {"vocab_size": 384, "width": 32, "layers": 2, "heads": 2, "kv_heads": 2, "intermediate": 88},
+    "starter": {"vocab_size": 3_072, "width": 256, "layers": 6, "heads": 4, "kv_heads": 2, "intermediate": 576},
+    "small": {"vocab_size": 10_000, "width": 256, "layers": 4, "heads": 4, "kv_heads": 4, "intermediate": 704},
+    "medium": {"vocab_size": 30_000, "width": 512, "layers": 6, "heads": 8, "kv_heads": 8, "intermediate": 1_408},
+    "large": {"vocab_size": 50_000, "width": 1_024, "layers": 12, "heads": 16, "kv_heads": 16, "intermediate": 2_816},
+}
+
+TOKENIZER_CHARACTERS = 30_000_000
+"""Wording that the tokenizer learns from: more changes no merges that matter, and takes minutes."""
+
+
+class Args(TrainingArgs):
+    preset: Preset = Field("small", description="sizes to begin with; every field below overrides one of them")
+    vocab_size: int | None = Field(None, ge=262, description="tokens; 256 bytes and 5 special ones are among them")
+    width: int | None = Field(None, gt=0, description="hidden size")
+    layers: int | None = Field(None, gt=0, description="blocks")
+    heads: int | None = Field(None, gt=0, description="attention heads")
+    kv_heads: int | None = Field(None, gt=0, description="key/value heads, shared by groups of heads")
+    intermediate: int | None = Field(None, gt=0, description="width of the feed-forward layer")
+    context_length: int = Field(1024, ge=8, description="the most tokens that the model can be given")
+    rope_theta: float = Field(10_000.0, gt=0, description="base of the rotary positions")
+    dropout: float = Field(0.0, ge=0, lt=1, description="on attention weights")
+    tie_embeddings: bool = Field(True, description="input and output embeddings are the same weights")
+    save_dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the published weights")
+
+
+class SparseLoss(nn.Module):
+    """Cross-entropy only where there is a target: the output layer is a fifth of a small model, prompts do not need it."""
+
+    def __init__(self, model: LlamaForCausalLM, compiled: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.decoder = torch.compile(model.model) if compiled else model.model
+
+    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        hidden = self.decoder(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
+        learnt = targets != IGNORED
+        logits = self.model.lm_head(hidden[learnt])  # (N, V)
+        return F.cross_entropy(logits.float(), targets[learnt], reduction="sum")
+
+
+def build(args: Args, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    """Random weights from the seed: normal, 0.02 wide, and the layers that write into the residual stream less (GPT-2)."""
+    sizes = {**PRESETS[args.preset], **{name: getattr(args, name) for name in PRESETS["tiny"] if getattr(args, name)}}
+    if sizes["width"] % (2 * sizes["heads"]):
+        raise InvalidRequest(f"width {sizes['width']} is no even multiple of {sizes['heads']} heads", param="heads")
+    if sizes["heads"] % sizes["kv_heads"]:
+        raise InvalidRequest(f"{sizes['heads']} heads are no multiple of {sizes['kv_heads']}", param="kv_heads")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=sizes["width"],
+        num_hidden_layers=sizes["layers"],
+        num_attention_heads=sizes["heads"],
+        num_key_value_heads=sizes["kv_heads"],
+        intermediate_size=sizes["intermediate"],
+        max_position_embeddings=args.context_length,
+        rope_parameters={"rope_type": "default", "rope_theta": args.rope_theta},
+        attention_dropout=args.dropout,
+        tie_word_embeddings=args.tie_embeddings,
+        pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
+        eos_token_id=tokenizer.convert_tokens_to_ids(END),
+        bos_token_id=None,
+    )
+    torch.manual_seed(args.seed)
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                weight.mul_((2 * sizes["layers"]) ** -0.5)
+    return model.train()
+
+
+def load_or_train_tokenizer(args: Args, folder: Path) -> PreTrainedTokenizerBase:
+    """From the run's folder if it is there, so that a resumed run has the same tokens."""
+    if args.resume and (folder / "tokenizer.json").is_file():
+        return AutoTokenizer.from_pretrained(folder)
+    size = args.vocab_size or PRESETS[args.preset]["vocab_size"]
+    wording = _sample(args)
+    tokenizer = train_tokenizer(wording, size, args.context_length)
+    tokenizer.save_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def _sample(args: Args):
+    """Every k-th record's wording, so that at most TOKENIZER_CHARACTERS are read from all over the files."""
+    stride = 1 + sum(file.stat().st_size for file in args.dataset) // TOKENIZER_CHARACTERS
+    records = data.read(args.dataset, args.on_bad_row, data.Skipped())
+    return data.texts(record for number, record in enumerate(records) if number % stride == 0)
+
+
+def main(args: Args, data_dir: Path) -> str:
+    if args.sequence_length > args.context_length:
+        raise InvalidRequest(f"longer than context_length {args.context_length}", param="sequence_length")
+    name = args.name or args.dataset[0].stem
+    folder = folder_for(args, data_dir, name)
+    sha256 = data.digest(args.dataset)
+    tokenizer = load_or_train_tokenizer(args, folder / "tokenizer")
+    prepared: Prepared = prepare(args, tokenizer, folder, sha256)
+    report(prepared, args)
+    model = build(args, tokenizer)
+    run = Run(args, SparseLoss(model, args.compile), prepared.train, prepared.validation, folder)
+    state = run.start()
+    model.to(getattr(torch, args.save_dtype))
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    card = {"trainer": "scratch", "parameters": model.num_parameters(), "dataset_sha256": sha256}
+    return finish(args, data_dir, name, folder, state, card)

@@ -1,0 +1,1 @@
+"""What every trainer uses: the loop, checkpoints, progress, LoRA, quantised loading. Needs torch."""

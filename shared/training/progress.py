@@ -1,0 +1,70 @@
+"""What a run shows: one line that renews itself on a terminal, plain lines elsewhere, and events.jsonl for programs."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+
+class Progress:
+    """`step` may be called at every step; it writes an event each `every` steps, where the caller reads the loss."""
+
+    def __init__(self, output_dir: Path, total: int, start: int, deadline_s: float | None = None) -> None:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        self.file = (output_dir / "events.jsonl").open("a", buffering=1)
+        self.terminal = sys.stderr.isatty()
+        self.bar = tqdm(total=total, initial=start, disable=not self.terminal, dynamic_ncols=True, unit="step")
+        self.total = total
+        self.step = self.first = start
+        self.deadline_s = deadline_s
+        self.started = self.marked = time.monotonic()
+        self.tokens = 0
+        self.printed = 0.0
+
+    def advance(self, tokens: int) -> None:
+        self.step += 1
+        self.tokens += tokens
+        self.bar.update()
+
+    def eta_s(self) -> float:
+        spent = time.monotonic() - self.started
+        done = max(1, self.step - self.first)
+        left = spent / done * (self.total - self.step)
+        return left if self.deadline_s is None else min(left, max(0.0, self.deadline_s - spent))
+
+    def log(self, loss: float, learning_rate: float) -> None:
+        """The tokens since the last call over the time since then, `loss` their mean."""
+        now = time.monotonic()
+        rate = self.tokens / max(1e-9, now - self.marked)
+        self.tokens, self.marked = 0, now
+        eta_s = self.eta_s()
+        self.event(loss=round(loss, 5), tokens_per_s=round(rate), eta_s=round(eta_s), learning_rate=learning_rate)
+        line = f"loss {loss:.4f} · {rate:,.0f} tokens/s · {clock(eta_s)} left"
+        if self.terminal:
+            self.bar.set_postfix_str(line)
+        elif now - self.printed >= 10 or self.step == self.total:  # a log file wants fewer lines than a screen
+            self.printed = now
+            self.say(f"step {self.step}/{self.total} · {line}")
+
+    def event(self, **values: Any) -> None:
+        self.file.write(json.dumps({"step": self.step, **values, "time": round(time.time(), 3)}) + "\n")
+
+    def say(self, line: str) -> None:
+        if self.terminal:
+            self.bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        self.bar.close()
+        self.file.close()
+
+
+def clock(seconds: float) -> str:
+    """75 -> '1:15', 7325 -> '2:02:05'."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
