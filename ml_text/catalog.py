@@ -60,7 +60,9 @@ FAMILIES: dict[str, Family] = {
     "phi": Family({**_TINY, "num_key_value_heads": 4, "partial_rotary_factor": 0.5}),
     "phi3": Family({**_TINY, "sliding_window": 24, "pad_token_id": 0}, windows="all"),
     "gpt2": Family({"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}),
-    "qwen2": Family({**_TINY, "use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1}, windows="by layer"),
+    "qwen2": Family(
+        {**_TINY, "use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1}, windows="by layer"
+    ),
     "qwen3": Family({**_TINY, "head_dim": 8}, windows="by layer"),
     "gemma": Family({**_TINY, "head_dim": 8}),
     "gemma3_text": Family(

@@ -1,0 +1,356 @@
+"""Continuous batching: one thread per loaded model runs prompts and steps; requests enter and leave between steps.
+
+Requests of one adapter form a `Group` with its own cache and its own forward pass, so a reply can only come from the
+adapter that was asked for. A group's rows are its cache's slots in the same order; a prompt still being read is the
+slot after the last row.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ml_text import memory
+from ml_text.detokenize import TextStream
+from ml_text.forward import Forward
+from ml_text.sampling import Sampler, Sampling
+from ml_text.slots import Decode, Prefill, SlotCache
+from shared.errors import OutOfMemory, Overloaded, ServiceError
+
+log = logging.getLogger(__name__)
+GREEDY = Sampling(temperature=0)
+
+
+class Guard(Protocol):
+    """What a grammar does to one request's tokens."""
+
+    done: bool
+
+    def mask(self) -> Tensor: ...
+    def admit(self, token: int) -> int: ...
+
+
+@dataclass
+class Delta:
+    """What one step adds to an answer; the last one has `finish_reason`."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    tokens: int = 0
+    """Tokens generated so far."""
+    error: Exception | None = None
+
+
+@dataclass(eq=False)
+class Job:
+    """One answer to make. `emit` is called in the batcher's thread, at most once per step."""
+
+    prompt_ids: list[int]
+    max_tokens: int
+    sampler: Sampler
+    text: TextStream
+    emit: Callable[[Delta], None]
+    guard: Guard | None = None
+    end_ids: frozenset[int] = frozenset()
+    group: str = ""
+    stream: bool = True
+    """False: one delta with the whole text at the end."""
+    cancelled: bool = False
+    output_ids: list[int] = field(default_factory=list[int])
+    read: int = 0
+    """Prompt tokens that are in the cache."""
+    parts: list[str] = field(default_factory=list[str])
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the likeliest token is the answer, which one call finds for all rows."""
+        return self.guard is None and replace(self.sampler.sampling, seed=None) == GREEDY
+
+    @property
+    def length(self) -> int:
+        """Positions in the cache: all but the newest token."""
+        return len(self.prompt_ids) + max(len(self.output_ids) - 1, 0)
+
+
+class Group:
+    """The requests of one adapter."""
+
+    def __init__(self, forward: Forward, cache: SlotCache) -> None:
+        self.forward = forward
+        self.cache = cache
+        self.rows: list[Job] = []
+        self.reading: Job | None = None
+        self.waiting: deque[Job] = deque()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.rows or self.reading or self.waiting)
+
+
+class Batcher:
+    """Owns the thread in which one model runs. `submit` and `cancel` may be called from any thread."""
+
+    def __init__(
+        self,
+        name: str,
+        new_cache: Callable[[], SlotCache],
+        *,
+        slots: int,
+        queue_size: int,
+        prefill_tokens: int,
+        deliver: Callable[[list[tuple[Job, Delta]]], None] | None = None,
+    ) -> None:
+        self._new_cache, self._slots = new_cache, slots
+        self._queue_size, self._prefill_tokens = queue_size, prefill_tokens
+        self._deliver = deliver or _emit_each
+        self._groups: dict[str, Group] = {}
+        self._calls: deque[Callable[[], None]] = deque()
+        self._outbox: list[tuple[Job, Delta]] = []
+        self._wake = threading.Condition()
+        self._closed = False
+        self.generated = 0
+        self._thread = threading.Thread(target=self._run, name=f"batcher {name}", daemon=True)
+        self._thread.start()
+
+    # from any thread
+
+    def submit(self, job: Job, forward: Forward) -> None:
+        """Queue a job for its group; raises Overloaded when as many wait already as may wait."""
+        with self._wake:
+            if self._closed:
+                raise Overloaded("the model is being unloaded", retry_after_s=1)
+            if self.waiting >= self._queue_size + max(self._slots - self.running, 0):
+                raise Overloaded(f"{self.waiting} requests wait already", retry_after_s=1)
+            if job.group not in self._groups:
+                self._groups[job.group] = Group(forward, self._new_cache())
+            self._groups[job.group].waiting.append(job)
+            self._wake.notify()
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job before the next step; nothing more is emitted for it."""
+        with self._wake:
+            job.cancelled = True
+            self._wake.notify()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run `function` in the batcher's thread between two steps and wait for it; what it raises is raised here."""
+        done = threading.Event()
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                function()
+            except BaseException as error:
+                failed.append(error)
+            done.set()
+
+        with self._wake:
+            self._calls.append(run)
+            self._wake.notify()
+        done.wait()
+        if failed:
+            raise failed[0]
+
+    def close(self) -> None:
+        """End the thread after the current step; jobs still there get an error."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join()
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(group.waiting) + (group.reading is not None) for group in list(self._groups.values()))
+
+    @property
+    def running(self) -> int:
+        return sum(len(group.rows) for group in list(self._groups.values()))
+
+    # in the batcher's thread
+
+    @torch.inference_mode()
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not (self._closed or self._calls or any(group.busy for group in self._groups.values())):
+                    self._wake.wait()
+                if self._closed:
+                    break
+                calls = [self._calls.popleft() for _ in range(len(self._calls))]
+            for call in calls:
+                call()
+            self._step()
+        for group in self._groups.values():
+            for job in [*group.rows, *group.waiting, *([group.reading] if group.reading else [])]:
+                self._fail(job, Overloaded("the model was unloaded", retry_after_s=1))
+        self._flush()
+
+    def _step(self) -> None:
+        """Drop what was cancelled, read some of the prompts, then one more token for every row."""
+        budget = self._prefill_tokens
+        for key, group in list(self._groups.items()):
+            self._drop_cancelled(group)
+            while budget > 0 and (spent := self._read_some(group, budget)):
+                budget -= spent
+            if group.rows:
+                self._decode(group)
+            with self._wake:
+                if not group.busy:  # its cache goes too
+                    del self._groups[key]
+        self._flush()
+
+    def _drop_cancelled(self, group: Group) -> None:
+        with self._wake:
+            group.waiting = deque(job for job in group.waiting if not job.cancelled)
+        if group.reading and group.reading.cancelled:
+            group.reading = None
+        for index in reversed(range(len(group.rows))):
+            if group.rows[index].cancelled:
+                self._leave(group, index)
+
+    def _read_some(self, group: Group, budget: int) -> int:
+        """Put up to `budget` tokens of the next prompt into the cache; how many, 0 when there is nothing to read."""
+        if group.reading is None:
+            with self._wake:
+                if not group.waiting or self.running >= self._slots:
+                    return 0
+                group.reading = group.waiting.popleft()
+        job, slot = group.reading, len(group.rows)
+        # a prompt is cut at the same places whoever else is there, so its numbers are the same too
+        count = min(len(job.prompt_ids) - job.read, self._prefill_tokens)
+        try:
+            group.cache.reserve(slot + 1, job.read + count + 1)
+            ids = torch.tensor([job.prompt_ids[job.read : job.read + count]], device=group.cache.rows.device)
+            logits = group.forward(ids, Prefill(slot, job.read, count), group.cache)
+            job.read += count
+            if job.read == len(job.prompt_ids):
+                group.reading = None
+                group.rows.append(job)
+                if self._accept(job, job.sampler.pick(logits[0], job.prompt_ids, [], _mask(job))):
+                    self._leave(group, len(group.rows) - 1)
+        except Exception as error:  # this request's alone: the others and the thread go on
+            if group.reading is job:
+                group.reading = None
+            elif group.rows and group.rows[-1] is job:
+                group.rows.pop()
+            self._fail(job, error)
+        return count
+
+    def _decode(self, group: Group) -> None:
+        if not self._make_room(group):
+            return
+        rows, cache = group.rows, group.cache
+        lengths = [job.length for job in rows]
+        device = cache.rows.device
+        ids = torch.tensor([[job.output_ids[-1]] for job in rows], device=device)
+        try:
+            logits = group.forward(ids, Decode(torch.tensor(lengths, device=device), max(lengths)), cache)
+            best = logits.max(-1)
+            tops, finite = best.indices.tolist(), best.values.isfinite().tolist()
+        except Exception as error:
+            self._decode_failed(group, error)
+            return
+        for index in reversed(range(len(rows))):  # from the end, so that a row that leaves does not move the rest
+            job = rows[index]
+            try:
+                plain = job.plain and finite[index]
+                token = (
+                    tops[index]
+                    if plain
+                    else job.sampler.pick(logits[index], job.prompt_ids, job.output_ids, _mask(job))
+                )
+                done = self._accept(job, token)
+            except Exception as error:
+                self._fail(job, error)
+                done = True
+            if done:
+                self._leave(group, index)
+
+    def _make_room(self, group: Group) -> bool:
+        """The cache holds one more position of every row; rows that cannot have it are refused, longest first."""
+        while group.rows:
+            slots = len(group.rows) + (group.reading is not None)
+            longest = max(range(len(group.rows)), key=lambda index: group.rows[index].length)
+            try:
+                group.cache.reserve(slots, Decode(group.cache.rows, group.rows[longest].length).length)
+                return True
+            except Exception as error:
+                self._fail(group.rows[longest], error)
+                self._leave(group, longest)
+        return False
+
+    def _decode_failed(self, group: Group, error: Exception) -> None:
+        """Out of memory: only the longest row has to go; any other failure concerns every row of this pass."""
+        if memory.is_out_of_memory(error):
+            longest = max(range(len(group.rows)), key=lambda index: group.rows[index].length)
+            self._fail(group.rows[longest], error)
+            self._leave(group, longest)
+            return
+        for job in group.rows:
+            self._fail(job, error)
+        while group.rows:
+            self._leave(group, len(group.rows) - 1)
+
+    def _leave(self, group: Group, index: int) -> None:
+        """Take row `index` out and close the gap, so that slots stay 0…n-1."""
+        rows, last = group.rows, len(group.rows) - 1
+        if index != last:
+            group.cache.move(last, index, rows[last].length)
+            rows[index] = rows[last]
+        rows.pop()
+        if group.reading:
+            group.cache.move(last + 1, last, group.reading.read)
+
+    def _accept(self, job: Job, token: int) -> bool:
+        """Add `token` to the answer; True when that was the last one."""
+        closed = False
+        if job.guard is not None:
+            token = job.guard.admit(token)
+            closed = job.guard.done
+        job.output_ids.append(token)
+        self.generated += 1
+        ended = closed or token in job.end_ids
+        text = "" if token in job.end_ids else job.text.push(token)
+        if ended or job.text.stopped:
+            reason = "stop"
+        else:
+            reason = "length" if len(job.output_ids) >= job.max_tokens else None
+        if reason:
+            text += job.text.finish()
+            reason = "stop" if job.text.stopped else reason  # the held back rest completed a stop string
+        if job.stream:
+            if text or reason:
+                self._outbox.append((job, Delta(text, reason, len(job.output_ids))))
+        else:
+            job.parts.append(text)
+            if reason:
+                self._outbox.append((job, Delta("".join(job.parts), reason, len(job.output_ids))))
+        return reason is not None
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        if memory.is_out_of_memory(error):
+            error = OutOfMemory("this request does not fit into memory; a shorter one may")
+        elif not isinstance(error, ServiceError):
+            log.error("a request failed in the model", exc_info=error)
+            error = ServiceError("internal error")
+        self._outbox.append((job, Delta(error=error)))
+
+    def _flush(self) -> None:
+        outbox, self._outbox = [pair for pair in self._outbox if not pair[0].cancelled], []
+        if outbox:
+            self._deliver(outbox)
+
+
+def _mask(job: Job) -> Tensor | None:
+    return job.guard.mask() if job.guard else None
+
+
+def _emit_each(outbox: list[tuple[Job, Delta]]) -> None:
+    for job, delta in outbox:
+        job.emit(delta)

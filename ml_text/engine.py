@@ -1,0 +1,152 @@
+"""The engine: a request in, text out as it comes. Knows models, not HTTP.
+
+    async with engine.open(request) as answer:
+        async for delta in answer: ...
+
+Leaving the block cancels what still runs, within one step.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml_text import loading
+from ml_text.batcher import Delta, Job
+from ml_text.detokenize import TextStream
+from ml_text.loading import Facts, Loaded
+from ml_text.pool import Lease, Pool
+from ml_text.prompts import PLAIN_STOP, chat_ids, text_ids
+from ml_text.sampling import Sampler, Sampling
+from ml_text.settings import TextSettings
+from ml_text.sources import Source, Sources
+from shared.errors import InvalidRequest
+
+SWEEP_S = 5.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One answer that is wanted: `messages` (role and content) or `prompt` (text or token ids)."""
+
+    model: str | None = None
+    messages: Sequence[dict[str, str]] | None = None
+    prompt: str | Sequence[int] | None = None
+    max_tokens: int | None = None
+    """None: as many as the context has room for. More than that is cut to it."""
+    sampling: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Fields of Sampling that the caller set; the model's own defaults fill the rest."""
+    stop: Sequence[str] = ()
+    response_format: dict[str, Any] | None = None
+    stream: bool = True
+    """False: one delta at the end."""
+    ignore_eos: bool = False
+
+
+@dataclass
+class Answer:
+    """A running request: iterate over its deltas, the last of which has `finish_reason`."""
+
+    model: str
+    prompt_tokens: int
+    fingerprint: str
+    deltas: "asyncio.Queue[Delta]"
+    completion_tokens: int = 0
+
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        while True:
+            delta = await self.deltas.get()
+            if delta.error is not None:
+                raise delta.error
+            self.completion_tokens = delta.tokens
+            yield delta
+            if delta.finish_reason:
+                return
+
+
+class Engine:
+    """Create and `close` it in a running event loop. `default` answers requests that name no model."""
+
+    def __init__(self, settings: TextSettings, sources: Sources, default: str) -> None:
+        self.settings, self.sources, self.default = settings, sources, default
+        self.pool = Pool(settings, self.sources, self._deliver)
+        self._loop = asyncio.get_running_loop()
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        self._sweeper.cancel()
+        await self.pool.close()
+
+    @contextlib.asynccontextmanager
+    async def open(self, request: Request) -> AsyncIterator[Answer]:
+        """Start answering. Raises what is wrong with the request, or Overloaded, before the first token."""
+        source = self.sources.find(request.model or self.default)
+        async with self.pool.lease(source) as lease:
+            deltas: asyncio.Queue[Delta] = asyncio.Queue()
+            job = await asyncio.to_thread(_prepare, lease, request, deltas)
+            batcher = lease.resident.batcher
+            batcher.submit(job, lease.forward)
+            try:
+                yield Answer(source.name, len(job.prompt_ids), lease.resident.base.fingerprint, deltas)
+            finally:
+                batcher.cancel(job)
+
+    async def look(self, name: str) -> tuple[Source, Facts, bool]:
+        """A model by name: where it is, what it is, whether it is loaded."""
+        source = self.sources.find(name)
+        base = self.sources.find(source.base) if source.base else source
+        return source, await asyncio.to_thread(loading.look, base, self.settings), self.pool.is_loaded(source)
+
+    async def load(self, name: str) -> None:
+        """Bring a model into memory now."""
+        async with self.pool.lease(self.sources.find(name)):
+            pass
+
+    def _deliver(self, outbox: list[tuple[Job, Delta]]) -> None:
+        """From a batcher's thread: one wake-up of the event loop per step, whatever the number of rows."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._loop.call_soon_threadsafe(_emit, outbox)
+
+    async def _sweep(self) -> None:
+        while self.settings.idle_s:
+            await asyncio.sleep(min(SWEEP_S, self.settings.idle_s / 4))
+            await self.pool.sweep()
+
+
+def _emit(outbox: list[tuple[Job, Delta]]) -> None:
+    for job, delta in outbox:
+        job.emit(delta)
+
+
+def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> Job:
+    """Tokenise and check, in a thread: a long prompt must not hold up the event loop."""
+    base = lease.resident.base
+    facts, stop = base.facts, list(request.stop)
+    if request.messages is not None:
+        ids = chat_ids(base.tokenizer, request.messages, facts.context_length)
+        if not base.tokenizer.chat_template:
+            stop.append(PLAIN_STOP)
+    elif request.prompt is not None:
+        ids = text_ids(base.tokenizer, request.prompt, facts.context_length, facts.vocab_size)
+    else:
+        raise InvalidRequest("messages or prompt is missing", param="messages")
+    room = facts.context_length - len(ids)
+    max_tokens = min(request.max_tokens or room, room)
+    return Job(
+        prompt_ids=ids,
+        max_tokens=max_tokens,
+        sampler=Sampler(Sampling(**{**base.defaults, **request.sampling}), facts.vocab_size),
+        text=TextStream(base.tokenizer, stop),
+        emit=deltas.put_nowait,
+        guard=_guard(base, request.response_format, max_tokens),
+        end_ids=frozenset() if request.ignore_eos else base.end_ids,
+        group=lease.group,
+        stream=request.stream,
+    )
+
+
+def _guard(base: Loaded, response_format: dict[str, Any] | None, max_tokens: int) -> Any:
+    if response_format is None or response_format.get("type") == "text":
+        return None
+    return base.grammars.compile(response_format).start(max_tokens)

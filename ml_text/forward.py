@@ -1,0 +1,36 @@
+"""One forward pass of a transformers model over a slot cache."""
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ml_text.slots import Place, SlotCache, mask
+
+
+class Forward(Protocol):
+    """Logits (B, V) float32 of each row's last position; `ids` is (B, Q)."""
+
+    def __call__(self, ids: Tensor, place: Place, cache: SlotCache) -> Tensor: ...
+
+
+def forward_of(model: Any, windows: str) -> Forward:
+    """`windows` is the family's: the mask is made here, so a sliding window holds whatever the cache keeps."""
+    window = getattr(model.config, "sliding_window", None) if windows != "none" else None
+
+    def forward(ids: Tensor, place: Place, cache: SlotCache) -> Tensor:
+        cache.place = place
+        positions = place.positions(ids.device)
+        masks: Any = mask(positions, place.length, window if windows == "all" else None)
+        if windows == "by layer":
+            masks = {"full_attention": masks, "sliding_attention": mask(positions, place.length, window)}
+        output = model(
+            input_ids=ids,
+            position_ids=positions,
+            attention_mask=masks,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return output.logits[:, -1].float()
+
+    return forward

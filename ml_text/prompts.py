@@ -1,0 +1,80 @@
+"""What the caller says, as token ids: chat template or plain text, with the length checked before and after."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.errors import InvalidRequest
+
+PLAIN_CHAT = (
+    "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""For models that were never taught a chat format (gpt2, phi-2, llama-2-7b)."""
+PLAIN_STOP = "\nUser:"
+
+
+def chat_ids(tokenizer: Any, messages: Sequence[dict[str, str]], context_length: int) -> list[int]:
+    """The conversation as the model was taught it, ready for the assistant's turn. Raises InvalidRequest."""
+    from jinja2 import TemplateError
+
+    check_size("".join(message["content"] for message in messages), tokenizer, context_length, "messages")
+    template = None if tokenizer.chat_template else PLAIN_CHAT
+    spoken = [
+        {**message, "role": "system" if message["role"] == "developer" else message["role"]} for message in messages
+    ]
+    try:
+        text = tokenizer.apply_chat_template(spoken, chat_template=template, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:  # such as "roles must alternate": the template's own words say what is wrong
+        raise InvalidRequest(f"this model's chat template refuses the messages: {error}", param="messages") from error
+    ids = _encode(tokenizer, text, special=template is not None, param="messages")
+    return check_length(ids, context_length, "messages")
+
+
+def text_ids(tokenizer: Any, prompt: str | Sequence[int], context_length: int, vocab_size: int) -> list[int]:
+    """The ids of a plain prompt, which may be ids already. Raises InvalidRequest."""
+    if isinstance(prompt, str):
+        check_size(prompt, tokenizer, context_length, "prompt")
+        ids = _encode(tokenizer, prompt, special=True, param="prompt")
+        if not ids:
+            ids = [id for id in (tokenizer.bos_token_id, tokenizer.eos_token_id) if id is not None][:1]
+        return check_length(ids, context_length, "prompt")
+    if any(not 0 <= id < vocab_size for id in prompt):
+        raise InvalidRequest(
+            f"the prompt has token ids of another vocabulary; this one has {vocab_size}", param="prompt"
+        )
+    return check_length(list(prompt), context_length, "prompt")
+
+
+def check_size(text: str, tokenizer: Any, context_length: int, param: str) -> None:
+    """Refuse what cannot fit whatever its tokens are, before it is tokenised."""
+    longest = getattr(tokenizer, "longest_token", None)
+    if longest is None:
+        longest = tokenizer.longest_token = max(map(len, tokenizer.get_vocab()))
+    if len(text) > longest * context_length:
+        raise _too_long(f"{len(text)} characters", context_length, param)
+
+
+def check_length(ids: list[int], context_length: int, param: str) -> list[int]:
+    """`ids`, if there is room for at least one token more."""
+    if not ids:
+        raise InvalidRequest("the prompt is empty", param=param)
+    if len(ids) >= context_length:
+        raise _too_long(f"{len(ids)} tokens", context_length, param)
+    return ids
+
+
+def _too_long(size: str, context_length: int, param: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"this model's context is {context_length} tokens, answer included, and the prompt has {size}",
+        code="context_length_exceeded",
+        param=param,
+    )
+
+
+def _encode(tokenizer: Any, text: str, *, special: bool, param: str) -> list[int]:
+    """`special`: with the tokens the tokenizer puts around any text; a chat template has written its own."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("the text has lone surrogates, which are no characters", param=param) from error
+    return tokenizer(text, add_special_tokens=special)["input_ids"]

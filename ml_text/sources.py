@@ -1,0 +1,161 @@
+"""From a model's name to its folder: published versions, the starter, the operator's own, and what the hub's cache has."""
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_text.catalog import SHORT_NAMES
+from ml_text.settings import STARTER, TextSettings
+from shared import registry
+from shared.errors import NotFound
+
+SERVICE = "text"
+CONFIG = "config.json"
+ADAPTER_CONFIG = "adapter_config.json"
+HUB_FILES = ["*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
+"""What is fetched: never pickled weights, never code."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model folder, or an adapter folder with its `base`'s name."""
+
+    name: str
+    folder: Path
+    created: int
+    base: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Another version is another folder, so another key."""
+        return str(self.folder)
+
+
+class Sources:
+    """Looks at the disk at every call, so a name published a moment ago is there."""
+
+    def __init__(self, settings: TextSettings) -> None:
+        self._settings = settings
+        self._own: dict[str, Source] = {}
+
+    def add(self, source: Source) -> None:
+        """Offer a folder that the operator named."""
+        self._own[source.name] = source
+
+    def find(self, name: str) -> Source:
+        """The source of `name`; NotFound, with where to put it, when it is nowhere on disk."""
+        if name in self._own:
+            return self._own[name]
+        try:
+            version = registry.resolve(self._settings.data_dir, name)
+        except NotFound:
+            pass
+        else:
+            if version.card.get("service") == SERVICE:
+                return Source(name, version.path, version.card["created"], version.base)
+        if name == "starter" and (STARTER / CONFIG).is_file():
+            return _source(name, STARTER)
+        folder = self._on_disk(name)
+        if folder is None:
+            raise NotFound(self._how_to_get(name), code="model_not_found", param="model")
+        return _source(name, folder)
+
+    def list(self) -> list[Source]:
+        """Everything that `find` would find, without what nobody named: own, starter, published, short names."""
+        found = dict(self._own)
+        for name in ["starter", *SHORT_NAMES]:
+            try:
+                found.setdefault(name, self.find(name))
+            except NotFound:
+                continue
+        for version in registry.list_models(self._settings.data_dir, SERVICE):
+            found.setdefault(version.name, Source(version.name, version.path, version.card["created"], version.base))
+        return list(found.values())
+
+    def newest_adapter(self, base: str) -> Source:
+        """The adapter of `base` that was published last."""
+        adapters = [source for source in self.list() if source.base == base]
+        if not adapters:
+            raise NotFound(f"no adapter of {base!r} has been published", code="model_not_found", param="adapter")
+        return max(adapters, key=lambda source: source.created)
+
+    def fetch(self, name: str) -> Source:
+        """For the operator's own choice: a folder, a known name, or a repo that may be downloaded. Raises NotFound."""
+        folder = Path(name).expanduser()
+        if (folder / CONFIG).is_file():
+            self.add(_source(folder.resolve().name, folder.resolve()))
+            return self._own[folder.resolve().name]
+        try:
+            source = self.find(name)
+        except NotFound:
+            if name == "starter":
+                raise
+            source = _source(name, self._download(name))
+        if name not in SHORT_NAMES and "/" in name:
+            self.add(source)
+        return source
+
+    def _download(self, name: str) -> Path:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        token = self._settings.hf_token
+        try:
+            return Path(
+                snapshot_download(
+                    SHORT_NAMES.get(name, name),
+                    allow_patterns=HUB_FILES,
+                    token=token.get_secret_value() if token else None,
+                )
+            )
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise NotFound(f"{self._how_to_get(name)} ({why})", code="model_not_found", param="model") from error
+
+    def _on_disk(self, name: str) -> Path | None:
+        if name not in SHORT_NAMES and not registry.NAME.fullmatch(name.replace("/", "--")):
+            return None
+        repo = SHORT_NAMES.get(name, name)
+        for candidate in (
+            self._settings.hub_dir / name.replace("/", "--"),
+            self._settings.hub_dir / repo.replace("/", "--"),
+        ):
+            if ".." not in name and (candidate / CONFIG).is_file():
+                return candidate
+        if name not in SHORT_NAMES:
+            return None  # a repo nobody named is not offered, even when it lies in this user's cache
+        return _cached(repo)
+
+    def _how_to_get(self, name: str) -> str:
+        if name not in SHORT_NAMES and "/" not in name:
+            return f"no model {name!r}"
+        folder = self._settings.hub_dir / name.replace("/", "--")
+        return f"{name!r} is not on this machine: put its config, tokenizer and safetensors into {folder}"
+
+
+def parameter_count(folder: Path) -> int:
+    """How many numbers the safetensors in `folder` hold, read from their headers. https://github.com/huggingface/safetensors"""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(size, 100_000_000)))
+        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    return total
+
+
+def _source(name: str, folder: Path) -> Source:
+    return Source(name, folder, int((folder / CONFIG).stat().st_mtime))
+
+
+def _cached(repo: str) -> Path | None:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    home = Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
+    try:
+        folder = home / "snapshots" / (home / "refs" / "main").read_text().strip()
+    except OSError:
+        return None
+    return folder if (folder / CONFIG).is_file() and any(folder.glob("*.safetensors")) else None
