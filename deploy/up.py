@@ -65,9 +65,9 @@ def plan(settings: Mapping[str, str]) -> tuple[list[Service], dict[str, str]]:
     host = settings.get("GATEWAY_HOST", "127.0.0.1")
     gateway = Service("gateway", "gateway.main", host, read_port(settings, "GATEWAY_PORT", 8000))
     services, extra = [gateway], {"GATEWAY_PORT": str(gateway.port)}
-    provider = settings.get("MODEL_PROVIDER", "custom").lower()
+    provider = settings.get("MODEL_PROVIDER") or "custom"
     elsewhere = settings.get("ML_TEXT_URL") or settings.get("ML_SERVICE_URL")
-    if settings.get("MODEL_PROVIDER_TEXT", provider) == "custom" and not elsewhere:
+    if (settings.get("MODEL_PROVIDER_TEXT") or provider).lower() == "custom" and not elsewhere:
         text = Service("text", "ml_text.serve", "127.0.0.1", read_port(settings, "ML_TEXT_PORT", 8001))
         services.insert(0, text)
         extra |= {"ML_TEXT_PORT": str(text.port), "ML_TEXT_URL": text.url}
