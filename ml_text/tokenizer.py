@@ -21,14 +21,22 @@ CHAT_TEMPLATE = (
 )
 
 # A JSON key with the punctuation on both sides is one piece, so compact JSON costs few tokens: {"type":" text ","x": 80
-KEY = r'[\]}",{\[]*"[A-Za-z_]+":["\[{]*'
+KEY = r'[\]}",{\[]*"[A-Za-z_]+":(?:"|[\[{]+)?'
+ESCAPE = r'\\["\\/bfnrt]'
+"""A JSON escape, so that a line break in a string does not melt into the word behind it."""
 PIECES = "|".join(
     [
         KEY,
+        ESCAPE,
         r"#[0-9A-Fa-f]{6}",
-        r" ?\p{L}[\p{L}\p{M}]*(?:['’]\p{L}[\p{L}\p{M}]*)*",
+        r" ?\p{Ll}[\p{Ll}\p{M}]*(?:['’]\p{Ll}+)*",
+        # A name begins a piece of its own wherever it stands, so that it has the same tokens after a blank and after a
+        # quotation mark: a model can then copy it token by token.
+        r"\p{Lu}[\p{Ll}\p{M}]+",
+        r"\p{Lu}+(?!\p{Ll})",
+        r" ?[\p{Lo}\p{Lm}\p{Lt}][\p{L}\p{M}]*",
         r"\p{N}{1,4}",
-        rf"(?:(?!{KEY}|#[0-9A-Fa-f]{{6}})[^\s\p{{L}}\p{{N}}])+",  # stops where a key or a colour begins
+        rf"(?:(?!{KEY}|{ESCAPE}|#[0-9A-Fa-f]{{6}})[^\s\p{{L}}\p{{N}}])+",  # stops where a key or a colour begins
         r"\s+(?!\S)",  # leaves the last space to the word behind it
         r"\s+",
     ]

@@ -14,7 +14,9 @@ GRID = 20
 FONT_STEP = 4
 FONT_SIZES = (16, 200)
 MAX_ELEMENTS = 8
-MAX_TEXT_CHARS = 90
+MAX_WORDS = 17
+"""More words than this in one box are no ad any more. Counted in words: a count of letters costs 10 times as much."""
+MAX_PROMPT_CHARS = 400
 COLOR = r"^#[0-9a-f]{6}$"
 SYSTEM = "You design ads. Answer with one design spec as JSON."
 
@@ -75,7 +77,7 @@ def _rect(brief: Brief) -> dict[str, Any]:
 
 
 def _image(brief: Brief) -> dict[str, Any]:
-    prompt = {"type": "string", "description": "what the picture shows", "maxLength": MAX_TEXT_CHARS}
+    prompt = {"type": "string", "description": "what the picture shows", "maxLength": MAX_PROMPT_CHARS}
     kind = {"type": {"type": "string", "enum": ["image"]}}
     return _object({**kind, "prompt": prompt, **_corner(brief), **_size(brief)})
 
@@ -130,12 +132,12 @@ def copy_pattern(spans: Sequence[str]) -> str:
     word = f"(?:{free}|{span})" if span else free
     opening = f"(?:[{UPPER}][{LOWER}]*|{word})"
     joint, stop = f"{JOINT}{{1,3}}", f"{JOINT}{{0,2}}{STOP}{{1,3}}{JOINT}{{0,2}}"
-    said = f"{opening}(?:{joint}{word}|{stop}{opening})*"
+    said = f"{opening}(?:{joint}{word}|{stop}{opening}){{0,{MAX_WORDS}}}"
     loud = f"[{UPPER}]+" + (f"|{span}" if span else "")
-    shout = f"(?:{loud})(?:(?:{joint}|{stop})(?:{loud}))*"
+    shout = f"(?:{loud})(?:(?:{joint}|{stop})(?:{loud})){{0,{MAX_WORDS}}}"
     return f"^(?:{said}|{shout})(?:{STOP}{{1,3}}|[\"')])?$"
 
 
 def _literal(span: str) -> str:
     """The span, its spaces also as a line break: a name may be broken over two lines."""
-    return re.sub(r"(?:\\ |\s)+", r"[ \\n]", re.sub(r"([^\w\s])", r"\\\1", span))
+    return re.sub(r"\s+", r"[ \\n]", re.sub(r"([\\.+*?()|\[\]{}^$-])", r"\\\1", span))

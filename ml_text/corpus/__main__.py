@@ -1,0 +1,57 @@
+"""python -m ml_text.corpus OUT.jsonl --rows 100000 --seed 1"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ml_text.corpus.briefs import write_brief
+from ml_text.corpus.chat import draw_chat
+from ml_text.corpus.copywriting import write_copy
+from ml_text.corpus.layouts import layouts_for, place
+from ml_text.corpus.palettes import draw_palette
+from ml_text.corpus.story import draw_story
+from shared.design.brief import Brief
+from shared.design.check import SPEC, problems
+
+CHAT_SHARE = 0.3
+"""Share of rows that are chats; they are short, so by tokens it is about a tenth."""
+
+
+def draw_design(r: Random) -> dict[str, Any]:
+    """A design record. Drawn again until the design passes the very checks that an answer has to pass."""
+    while True:
+        story = draw_story(r)
+        brief = Brief(prompt=write_brief(r, story), platform=story.platform, format=story.format)
+        layout = r.choice(layouts_for(brief.width, brief.height, story.mood))
+        palette = draw_palette(r, story.topic.topic if story.topic else None, story.mood)
+        spec = place(r, write_copy(r, story), layout, palette, story.mood, (brief.width, brief.height))
+        if spec is not None and not problems(SPEC.validate_python(spec), brief):
+            return {"prompt": brief.prompt, "platform": brief.platform, "format": brief.format, "response": spec}
+
+
+def draw_rows(rows: int, seed: int) -> Iterator[dict[str, Any]]:
+    r = Random(seed)
+    for _ in range(rows):
+        yield {"messages": draw_chat(r)} if r.random() < CHAT_SHARE else draw_design(r)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m ml_text.corpus", description="Make the starter's training corpus.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    draft = args.out.with_name(args.out.name + ".part")
+    with draft.open("w") as file:
+        for row in draw_rows(args.rows, args.seed):
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    draft.replace(args.out)
+    print(f"{args.rows} rows -> {args.out}")
+
+
+if __name__ == "__main__":
+    main()
