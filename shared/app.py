@@ -11,13 +11,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollecto
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route
 
+from shared.asgi import App, Receive, Scope, Send
 from shared.body import ReadBody
 from shared.errors import BY_STATUS, InvalidRequest, NotFound, ServiceError, error_body
 from shared.events import send_events
 from shared.instrument import Instrument, error_headers
+from shared.openapi import complete
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 BODY_LIMIT_BYTES = 8 << 20
@@ -27,7 +28,7 @@ def create_app(
     title: str,
     *,
     routers: Iterable[APIRouter] = (),
-    routes: Iterable[BaseRoute] = (),
+    routes: Sequence["RawRoute"] = (),
     lifespan: Lifespan | None = None,
     middleware: Sequence[Middleware] = (),
     body_limit_bytes: int = BODY_LIMIT_BYTES,
@@ -49,12 +50,28 @@ def create_app(
     app.state.registry = registry
     for kind in (ServiceError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _render)
-    app.router.routes[:0] = list(routes)
+    app.router.routes[:0] = routes
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return app.openapi_schema if app.openapi_schema else complete(describe(), routes)
+
+    app.openapi = openapi
     app.add_api_route("/health", _health, tags=["health"])
     app.add_api_route("/metrics", _metrics, tags=["health"], response_class=PlainTextResponse)
     for router in routers:
         app.include_router(router)
     return app
+
+
+class RawRoute(Route):
+    """A POST route whose `endpoint` is plain ASGI, for the hot paths; /openapi.json describes it by wire types."""
+
+    def __init__(
+        self, path: str, endpoint: App, *, summary: str, tag: str, request: type[BaseModel], answer: type[BaseModel]
+    ) -> None:
+        super().__init__(path, endpoint, methods=["POST"])
+        self.summary, self.tag, self.request, self.answer = summary, tag, request, answer
 
 
 class EventStream(Response):

@@ -7,7 +7,7 @@ import json
 from typing import Any, cast
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from shared.asgi import App, Message, Receive, Scope, Send
 
 from shared.errors import InvalidRequest, TooLarge
 
@@ -20,7 +20,7 @@ STREAMED = (b"multipart/", b"application/octet-stream")
 class ReadBody:
     """Leaves the bytes in `scope["body"]` and what a JSON body says in `scope["json"]`."""
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    def __init__(self, app: App, limit_bytes: int) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
 

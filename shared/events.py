@@ -10,10 +10,10 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from starlette.types import Receive, Scope, Send
+from shared.asgi import Receive, Scope, Send
 
 from shared.errors import ServiceError, error_body
-from shared.logs import REQUEST_ID
+from shared.logs import REQUEST_ID, note
 
 log = logging.getLogger(__name__)
 HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
@@ -67,7 +67,7 @@ async def send_events(scope: Scope, receive: Receive, send: Send, events: AsyncG
                 bug = ServiceError(f"internal error; request id {REQUEST_ID.get()}")
                 await send({"type": "http.response.body", "body": error_event(bug), "more_body": True})
     except ClientLeft:
-        scope.setdefault("log_fields", {})["client_left"] = True
+        note(client_left=True)
         return
     await send({"type": "http.response.body", "body": b""})
 

@@ -1,8 +1,10 @@
 """The one place that builds an HTTP client."""
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+Transport = httpx.AsyncBaseTransport
 IDLE_S = 4.0
 """Below the 5 s after which uvicorn closes an idle connection, so that we never send into one that is being closed."""
 
@@ -13,7 +15,7 @@ def build_client(
     connect_timeout_s: float = 5.0,
     max_connections: int = 1024,
     trust_env: bool = False,
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: Transport | None = None,
 ) -> httpx.AsyncClient:
     """A client with one connection pool; `timeout_s` bounds each silence, not the whole answer.
 
@@ -27,3 +29,16 @@ def build_client(
         transport=transport or AiohttpTransport(limits=limits, trust_env=trust_env),
         trust_env=trust_env,
     )
+
+
+def timed_out(error: BaseException | None) -> bool:
+    """Whether `error` is really a timeout: httpx-aiohttp reports a refused or lost connection as ConnectTimeout too."""
+    if not isinstance(error, httpx.TimeoutException):
+        return False
+    cause = error.__cause__
+    return isinstance(cause, aiohttp.ServerTimeoutError) or not isinstance(cause, aiohttp.ClientConnectionError)
+
+
+def never_sent(error: BaseException) -> bool:
+    """Whether the request did not leave, so that another address may have it."""
+    return isinstance(error, httpx.ConnectError) or isinstance(error.__cause__, aiohttp.ClientConnectorError)

@@ -12,10 +12,10 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from shared.asgi import App, Message, Receive, Scope, Send
 
 from shared.errors import ServiceError, error_body
-from shared.logs import REQUEST_ID
+from shared.logs import FIELDS, REQUEST_ID
 
 log = logging.getLogger("access")
 
@@ -28,9 +28,9 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Instrument:
-    """Inner layers may append to `scope["response_headers"]` (sent with the answer) and to `scope["log_fields"]`."""
+    """Inner layers may append to `scope["response_headers"]` (sent with the answer) and `note()` what the log should say."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+    def __init__(self, app: App, registry: CollectorRegistry) -> None:
         self.app = app
         self.seconds = Histogram(
             "http_request_seconds",
@@ -48,10 +48,10 @@ class Instrument:
             return
         start = time.perf_counter()
         request_id = _request_id(scope)
-        token = REQUEST_ID.set(request_id)
-        headers: Headers = [(b"x-request-id", request_id.encode())]
         fields: dict[str, Any] = {}
-        scope["response_headers"], scope["log_fields"] = headers, fields
+        token, fields_token = REQUEST_ID.set(request_id), FIELDS.set(fields)
+        headers: Headers = [(b"x-request-id", request_id.encode())]
+        scope["response_headers"] = headers
         status = 0
 
         async def send_stamped(message: Message) -> None:
@@ -69,6 +69,7 @@ class Instrument:
             self.running.dec()
             self._record(scope, status or CLIENT_LEFT, time.perf_counter() - start, fields)
             REQUEST_ID.reset(token)
+            FIELDS.reset(fields_token)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False

@@ -10,6 +10,15 @@ from typing import Any
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 """Set by `shared.instrument` for the time of a request; the gateway forwards it to the services."""
 
+FIELDS: ContextVar[dict[str, Any] | None] = ContextVar("log_fields", default=None)
+
+
+def note(**fields: Any) -> None:
+    """Add to the request's own log line; outside a request there is none."""
+    noted = FIELDS.get()
+    if noted is not None:
+        noted.update(fields)
+
 
 class JsonFormatter(logging.Formatter):
     """`extra={"fields": {...}}` becomes keys of the line; nobody puts bodies, prompts or keys there."""

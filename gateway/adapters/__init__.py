@@ -1,0 +1,1 @@
+"""One file per provider; `gateway.model_adapter.PROVIDERS` lists them."""

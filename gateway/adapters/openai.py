@@ -1,0 +1,125 @@
+"""OpenAI through its own SDK; answers and streams are passed on as they come, unparsed."""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import openai
+from openai.types import completion_create_params
+from openai.types.chat import completion_create_params as chat_create_params
+
+from gateway.settings import Settings
+from gateway.text import Call
+from shared.errors import InvalidRequest, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
+from shared.http import Transport, build_client, timed_out
+from shared.logs import REQUEST_ID
+
+KNOWN = {
+    "chat/completions": {*chat_create_params.CompletionCreateParamsBase.__annotations__, "stream"},
+    "completions": {*completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"},
+}
+"""OpenAI refuses fields that it does not know; load tools and front ends of other engines send them."""
+
+
+class OpenAIText:
+    """Raises ServiceErrors with OpenAI's status, code and param; a refused key is our fault, not the client's: 502."""
+
+    def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
+        self.client = openai.AsyncOpenAI(
+            api_key=settings.openai_api_key.get_secret_value(),
+            base_url=settings.openai_base_url,
+            max_retries=0,  # the client's own SDK retries; twice would multiply
+            http_client=build_client(
+                timeout_s=settings.upstream_timeout_s,
+                connect_timeout_s=settings.connect_timeout_s,
+                max_connections=settings.max_in_flight,
+                trust_env=True,
+                transport=transport,
+            ),
+        )
+
+    async def answer(self, call: Call) -> bytes:
+        with _translated():
+            async with self._create(call) as reply:
+                return await reply.read()
+
+    async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
+        with _translated():
+            async with self._create(call) as reply:
+                async for piece in reply.iter_bytes():
+                    yield piece
+
+    async def models(self) -> list[dict[str, Any]]:
+        with _translated():
+            return [model.model_dump() async for model in self.client.models.list(extra_headers=_headers())]
+
+    async def model(self, name: str) -> dict[str, Any]:
+        with _translated():
+            return (await self.client.models.retrieve(name, extra_headers=_headers())).model_dump()
+
+    async def load(self, name: str) -> dict[str, Any]:
+        """OpenAI's models are always loaded."""
+        return await self.model(name)
+
+    async def check_ready(self) -> None:
+        """Asking OpenAI would cost a request of the quota; a failure shows in the answers."""
+
+    async def close(self) -> None:
+        await self.client.close()
+
+    def _create(self, call: Call) -> Any:
+        """The SDK's own call, typed loosely: the client's fields go to OpenAI as they are and are judged there."""
+        body = {name: value for name, value in call.body.items() if name in KNOWN[call.path]}
+        if call.path == "chat/completions":
+            create: Any = self.client.chat.completions.with_streaming_response.create
+            needed = ("messages", "model")
+        else:
+            create = self.client.completions.with_streaming_response.create
+            needed = ("prompt", "model")
+        for name in needed:
+            if name not in body:
+                raise InvalidRequest(f"`{name}` is missing", param=name, code="missing_required_parameter")
+        named = {name: body.pop(name) for name in needed}
+        return create(**named, extra_body=body, extra_headers=_headers())
+
+
+def _headers() -> dict[str, str]:
+    return {"X-Client-Request-Id": REQUEST_ID.get(), "Accept-Encoding": "identity"}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _refusal(error) from error
+    except openai.APIConnectionError as error:
+        if timed_out(error.__cause__):
+            raise UpstreamTimeout("OpenAI did not answer in time") from error
+        raise UpstreamFailed("OpenAI cannot be reached") from error
+    except openai.OpenAIError as error:
+        raise UpstreamFailed("OpenAI's answer could not be read") from error
+
+
+def _refusal(error: openai.APIStatusError) -> ServiceError:
+    status = error.status_code
+    if status in (401, 403):  # the message would quote a part of the key
+        refused = UpstreamFailed(f"OpenAI refused OPENAI_API_KEY (status {status})", code="upstream_unauthorized")
+        refused.should_retry = False
+        return refused
+    body = cast(object, error.body)
+    sent: object = cast(dict[str, Any], body) if isinstance(body, dict) and "error" in body else {"error": body}
+    translated = error_from_body(status, sent)
+    wait = error.response.headers.get("retry-after", "")
+    if wait.isdigit():
+        translated.retry_after_s = float(wait)
+    if translated.code == "insufficient_quota":
+        translated.should_retry = False
+    return translated
+
+
+def build_text(settings: Settings, transport: Transport | None) -> OpenAIText:
+    """Raises ValueError without a key."""
+    if not settings.openai_api_key.get_secret_value():
+        raise ValueError("MODEL_PROVIDER=openai needs OPENAI_API_KEY; or choose MODEL_PROVIDER=custom")
+    return OpenAIText(settings, transport)

@@ -1,0 +1,42 @@
+"""The hot path: a text request as plain ASGI, its bytes carried between client and provider."""
+
+from typing import Any
+
+from gateway.text import Text, TextPath
+from shared.asgi import Receive, Scope, Send
+from shared.body import json_object
+from shared.errors import InvalidRequest
+from shared.events import ClientLeft, send_events, while_connected
+from shared.logs import note
+
+
+class Forward:
+    """The endpoint of one OpenAI route. `needed` is the field that the request cannot be without."""
+
+    def __init__(self, path: TextPath, needed: str) -> None:
+        self.path: TextPath = path
+        self.needed = needed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = json_object(scope)
+        text: Text = scope["app"].state.adapter.offered_text()
+        if body.get(self.needed) in (None, "", []):
+            raise InvalidRequest(f"`{self.needed}` must not be empty", param=self.needed)
+        stream = body.get("stream")
+        if stream is not None and not isinstance(stream, bool):
+            raise InvalidRequest("`stream` must be true or false", param="stream")
+        if stream:
+            await send_events(scope, receive, send, text.stream(self.path, body))
+        else:
+            await self._answer(scope, receive, send, text, body)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, text: Text, body: dict[str, Any]) -> None:
+        try:
+            async with while_connected(receive):
+                answer = await text.answer(self.path, body, scope["body"])
+        except ClientLeft:
+            note(client_left=True)
+            return
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})

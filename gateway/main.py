@@ -1,0 +1,134 @@
+"""The gateway's app: `python -m gateway.main`."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import sys
+from collections.abc import AsyncIterator
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from gateway.admission import Admission
+from gateway.db import connect
+from gateway.keys import CALLER, KeyStore
+from gateway.limits import Limits, MemoryBuckets
+from gateway.metrics import Metrics
+from gateway.model_adapter import build_model_adapter
+from gateway.prices import Prices
+from gateway.routes import chat, completions, models, ready, usage
+from gateway.settings import Settings
+from gateway.text import Spent
+from gateway.usage import UsageStore
+from shared.app import create_app
+from shared.http import Transport
+from shared.logs import configure_logging, note
+
+RAW_ROUTES = (chat.route, completions.route)
+ROUTERS = (
+    models.router,
+    usage.router,
+    ready.router,
+)
+EXPOSED = ("x-request-id", "openai-processing-ms", "retry-after", "x-ratelimit-remaining-requests")
+log = logging.getLogger(__name__)
+
+
+def create_gateway(settings: Settings, transport: Transport | None = None) -> FastAPI:
+    """The app, with `adapter`, `db`, `keys`, `usage` and `settings` in its state.
+
+    Raises ValueError when the settings name a provider that cannot work. Tests bring a `transport`.
+    """
+    path = settings.data_dir / "gateway.db"
+    adapter = build_model_adapter(settings, transport)
+    store = UsageStore(lambda: connect(path), Prices(settings.prices))
+    keys = KeyStore(connect(path))
+    defaults = {"requests": settings.limit_requests, "tokens": settings.limit_tokens}
+    limits = Limits(MemoryBuckets(), defaults, settings.max_in_flight)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        writer = asyncio.create_task(store.flush_forever())
+        try:
+            yield
+        finally:
+            writer.cancel()
+            await store.flush()
+            await adapter.close()
+
+    app = create_app(
+        "Gateway",
+        routes=RAW_ROUTES,
+        routers=ROUTERS,
+        lifespan=lifespan,
+        middleware=[Middleware(Admission, keys=keys, limits=limits)],
+        body_limit_bytes=settings.body_limit_bytes,
+    )
+    if settings.cors_origins:  # the outermost layer, so that errors carry its headers too
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    app.state.settings, app.state.adapter, app.state.usage = settings, adapter, store
+    app.state.keys, app.state.db = keys, connect(path)
+    metrics = Metrics(app.state.registry)
+
+    async def account(spent: Spent) -> None:
+        key = CALLER.get()
+        store.record(key.id, spent)
+        metrics.count(spent)
+        note(model=spent.model, prompt_tokens=spent.prompt_tokens, completion_tokens=spent.completion_tokens)
+        await limits.charge(key, spent.tokens)
+
+    if adapter.text is not None:
+        adapter.text.account = account
+    return app
+
+
+def check_host(host: str, keys: KeyStore) -> None:
+    """While there is no key, only this machine may reach the gateway. Raises ValueError."""
+    if keys.any:
+        return
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise ValueError(
+            f"GATEWAY_HOST={host} would be open to everyone: make a key first with "
+            "`python -m gateway.keys create NAME`, or use 127.0.0.1"
+        )
+    log.warning("no API key exists: requests are answered without one, on %s only", host)
+
+
+def main() -> int:
+    try:
+        settings = Settings()
+        configure_logging(settings.log_level)
+        app = create_gateway(settings)
+        check_host(settings.gateway_host, app.state.keys)
+    except (ValueError, ValidationError) as error:
+        print(f"the gateway cannot start: {error}", file=sys.stderr)
+        return 2
+    uvicorn.run(
+        app,
+        host=settings.gateway_host,
+        port=settings.gateway_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=20,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

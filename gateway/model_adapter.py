@@ -1,0 +1,135 @@
+"""Who answers: one object over all modalities, whichever providers the environment names.
+
+    spec = await get_model_adapter().generate_design_spec("Launch your startup", "linkedin", "square")
+
+A new provider is one file in `gateway/adapters` and one line in PROVIDERS; being in the table is the capability.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+
+from gateway.adapters import custom, openai
+from gateway.names import Aliases, ModelNames, column, read_aliases
+from gateway.settings import Settings
+from gateway.text import Text, TextModel
+from shared.design import Brief, check, messages, response_format
+from shared.errors import UnsupportedByProvider, UpstreamInvalid
+from shared.http import Transport
+
+BuildText = Callable[[Settings, Transport | None], TextModel | None]
+"""None when the settings do not say where the modality is: it is then not offered. ValueError when it cannot work."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A column of the capability table: how to build each modality that this provider can do."""
+
+    text: BuildText | None = None
+    default_text: str | None = None
+    """The model of text requests that name none, while MODEL_TEXT is not set."""
+    closed: bool = True
+    """Whether a name that is not in its list of models does not exist; else the provider is asked each time."""
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "custom": Provider(text=custom.build_text, default_text="starter"),
+    "openai": Provider(text=openai.build_text, closed=False),
+}
+TRIES = 2
+"""A model whose design is unusable is asked once more."""
+
+
+@dataclass(frozen=True)
+class Designed:
+    spec: dict[str, Any]
+    model: str
+    provider: str
+
+
+class ModelAdapter:
+    """What the configured providers can do. `text` is None when it is not offered."""
+
+    def __init__(self, text: Text | None, design_models: Mapping[str, str]) -> None:
+        self.text = text
+        self.design_models = design_models
+
+    def offered_text(self) -> Text:
+        """Raises UnsupportedByProvider when there is no text."""
+        if self.text is None:
+            raise UnsupportedByProvider("text is not offered: set ML_TEXT_URL, or MODEL_PROVIDER=openai")
+        return self.text
+
+    async def generate_design(
+        self, brief: Brief, model: str | None = None, elements: Sequence[str] = ("text",)
+    ) -> Designed:
+        """The design, and who made it. Raises UpstreamInvalid when two answers were unusable."""
+        text = self.offered_text()
+        body = {
+            "model": model or self.design_models.get(brief.platform),
+            "messages": messages(brief),
+            "response_format": response_format(brief, elements),
+        }
+        for left in reversed(range(TRIES)):
+            try:
+                answer: Any = orjson.loads(await text.answer("chat/completions", body))
+                spec = check(_content(answer), brief, elements)
+                return Designed(spec, answer["model"], text.provider)
+            except UpstreamInvalid:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def generate_design_spec(
+        self, prompt: str, platform: str, format: str, model: str | None = None, elements: Sequence[str] = ("text",)
+    ) -> dict[str, Any]:
+        """The design spec for a brief. Raises InvalidRequest for an unknown canvas, and what the provider raises."""
+        brief = Brief(prompt=prompt, platform=platform, format=format)
+        return (await self.generate_design(brief, model, elements)).spec
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self.text is not None:
+            await self.text.model.close()
+
+
+def _content(answer: Any) -> str:
+    try:
+        return answer["choices"][0]["message"]["content"] or ""
+    except (KeyError, IndexError, TypeError) as error:
+        raise UpstreamInvalid("the answer has no message") from error
+
+
+def build_model_adapter(settings: Settings, transport: Transport | None = None) -> ModelAdapter:
+    """All modalities for `settings`. Raises ValueError saying what would work when a choice cannot be served."""
+    aliases = read_aliases(settings.model_aliases)
+    return ModelAdapter(_build_text(settings, aliases, transport), settings.design_model)
+
+
+def _build_text(settings: Settings, aliases: Aliases, transport: Transport | None) -> Text | None:
+    name = settings.provider("text")
+    provider = PROVIDERS.get(name)
+    setting = "MODEL_PROVIDER_TEXT" if settings.model_provider_text else "MODEL_PROVIDER"
+    if provider is None or provider.text is None:
+        able = " or ".join(sorted(name for name, row in PROVIDERS.items() if row.text))
+        raise ValueError(f"{setting}={name} cannot answer text; choose {able}")
+    model = provider.text(settings, transport)
+    if model is None:
+        if settings.model_provider_text:
+            raise ValueError(f"{setting}={name} needs ML_TEXT_URL, the text service's address")
+        return None
+
+    async def fetch() -> set[str]:
+        return {str(found["id"]) for found in await model.models()}
+
+    names = ModelNames(column(aliases, name), fetch, provider.closed)
+    return Text(name, model, names, settings.model_text or provider.default_text)
+
+
+@cache
+def get_model_adapter() -> ModelAdapter:
+    """The adapter that the environment asks for; read once per process."""
+    return build_model_adapter(Settings())

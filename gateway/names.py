@@ -1,0 +1,85 @@
+"""Which model a name means: one that the provider has, else what MODEL_ALIASES says for this provider, else 404."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from shared.errors import NotFound, ServiceError
+
+Aliases = Mapping[str, Mapping[str, str]]
+FRESH_S = 5.0
+"""After this the list is fetched again; a name that it lacks is looked for sooner."""
+PAUSE_S = 0.25
+"""Unknown names cause no more than one fetch in this time."""
+
+
+class ModelNames:
+    """Names of one provider; `fetch` lists what it has.
+
+    Where the provider is the judge of names (`closed` is false: listing costs a call to OpenAI), the list is asked for
+    only when an alias could hide a model.
+    """
+
+    def __init__(self, aliases: Mapping[str, str], fetch: Callable[[], Awaitable[set[str]]], closed: bool) -> None:
+        self.aliases = aliases
+        self.fetch = fetch
+        self.closed = closed
+        self.known: set[str] = set()
+        self.fetched = float("-inf")
+        self.lock = asyncio.Lock()
+
+    async def resolve(self, name: str) -> str:
+        """The provider's own name. Raises NotFound, or what the fetch raises when nothing is known yet."""
+        if not self.closed and name not in self.aliases:
+            return name
+        age = time.monotonic() - self.fetched
+        if age > FRESH_S:
+            await self._refresh(FRESH_S)
+        if name in self.known:
+            return name
+        if self.aliases.get(name) in self.known:
+            return self.aliases[name]
+        await self._refresh(PAUSE_S)
+        if name in self.known:
+            return name
+        if name in self.aliases:  # the provider may know more than it lists
+            return self.aliases[name]
+        raise unknown_model(name)
+
+    async def _refresh(self, older_s: float) -> None:
+        async with self.lock:  # one fetch for all who wait
+            if time.monotonic() - self.fetched <= older_s:
+                return
+            try:
+                self.known = await self.fetch()
+            except ServiceError:
+                if not self.known:
+                    raise  # else an older list is better than none; the request itself will say what is wrong
+            self.fetched = time.monotonic()
+
+
+def unknown_model(name: str) -> NotFound:
+    return NotFound(f"there is no model {name[:120]!r}", code="model_not_found", param="model")
+
+
+def read_aliases(path: Path | None) -> Aliases:
+    """The table of MODEL_ALIASES. Raises ValueError saying what is wrong with the file."""
+    if path is None:
+        return {}
+    try:
+        table: Any = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"MODEL_ALIASES={path} cannot be read as JSON: {error}") from error
+    columns = cast(dict[str, Any], table).values() if isinstance(table, dict) else [None]
+    for column in columns:
+        names = cast(dict[str, Any], column).values() if isinstance(column, dict) else [None]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError(f'MODEL_ALIASES={path} is not of the form {{"gpt-4o-mini": {{"custom": "starter"}}}}')
+    return cast(Aliases, table)
+
+
+def column(aliases: Aliases, provider: str) -> dict[str, str]:
+    return {name: row[provider] for name, row in aliases.items() if provider in row}

@@ -1,0 +1,155 @@
+"""What every text request goes through, whichever provider answers: the model's name, the call, the account of tokens."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+import orjson
+
+from gateway.names import ModelNames
+from gateway.stream import EventCutter
+from shared.errors import InvalidRequest, UpstreamFailed
+
+TextPath = Literal["chat/completions", "completions"]
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a text model."""
+
+    path: TextPath
+    body: Body
+    raw: bytes | None = None
+    """`body` as the client wrote it, while it still says the same."""
+
+    def encode(self) -> bytes:
+        if self.raw is not None:
+            return self.raw
+        try:
+            return orjson.dumps(self.body)
+        except orjson.JSONEncodeError as error:
+            raise InvalidRequest(f"the body cannot be sent on: {error}") from error
+
+
+class TextModel(Protocol):
+    """Text of one provider. Errors are ServiceErrors; closing a stream closes the provider's at once."""
+
+    async def answer(self, call: Call) -> bytes:
+        """OpenAI's JSON."""
+        ...
+
+    def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
+        """Server-sent events as bytes, cut anywhere; an early failure is raised before the first bytes."""
+        ...
+
+    async def models(self) -> list[dict[str, Any]]:
+        """OpenAI's model objects."""
+        ...
+
+    async def model(self, name: str) -> dict[str, Any]:
+        """One model object, with all that the provider tells. Raises NotFound."""
+        ...
+
+    async def load(self, name: str) -> dict[str, Any]:
+        """The same, once the model can answer without a wait."""
+        ...
+
+    async def check_ready(self) -> None:
+        """Raises NotReady, UpstreamFailed or UpstreamTimeout."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one answer cost."""
+
+    provider: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+Account = Callable[[Spent], Awaitable[None]]
+
+
+async def no_account(spent: Spent) -> None:
+    """For a back end that uses the adapter without a gateway: nobody counts."""
+
+
+class Text:
+    """The text operations of the gateway. `default` is the model of requests that name none."""
+
+    def __init__(self, provider: str, model: TextModel, names: ModelNames, default: str | None) -> None:
+        self.provider = provider
+        self.model = model
+        self.names = names
+        self.default = default
+        self.account: Account = no_account
+
+    async def resolve(self, name: object) -> str:
+        """The provider's name for what the client calls `name`. Raises InvalidRequest or NotFound on `model`."""
+        if name is None or name == "":
+            name = self.default
+        if name is None:
+            raise InvalidRequest("`model` is missing, and MODEL_TEXT is not set", param="model", code="missing_model")
+        if not isinstance(name, str):
+            raise InvalidRequest("`model` must be a string", param="model")
+        return await self.names.resolve(name)
+
+    async def answer(self, path: TextPath, body: Body, raw: bytes | None = None) -> bytes:
+        """The provider's JSON answer to `body`; raises ServiceErrors."""
+        model = await self.resolve(body.get("model"))
+        if model != body.get("model"):
+            body, raw = {**body, "model": model}, None
+        answer = await self.model.answer(Call(path, body, raw))
+        await self.account(self._spent(answer, model))
+        return answer
+
+    async def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
+        """Whole events up to [DONE]; a usage event only if `stream_options` asks for it. Raises ServiceErrors."""
+        model = await self.resolve(body.get("model"))
+        options = body.get("stream_options") or {}
+        if not isinstance(options, dict):
+            raise InvalidRequest("`stream_options` must be an object", param="stream_options")
+        wanted = bool(cast(Body, options).get("include_usage"))
+        call = Call(path, {**body, "model": model, "stream_options": {**options, "include_usage": True}})
+        cutter = EventCutter(wanted)
+        try:
+            async with aclosing(self.model.stream(call)) as pieces:
+                async for piece in pieces:
+                    block = cutter.feed(piece)
+                    if block:
+                        yield block
+                    if cutter.ended:
+                        break
+            cutter.finish()
+        finally:
+            if cutter.events:
+                await self.account(self._spent_so_far(cutter, call))
+
+    def _spent(self, answer: bytes, model: str) -> Spent:
+        try:
+            parsed: Any = orjson.loads(answer)
+            usage = parsed.get("usage") or {}
+            spent = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+            return Spent(self.provider, str(parsed.get("model") or model), *spent)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UpstreamFailed("the upstream's answer is not what OpenAI's would be") from error
+
+    def _spent_so_far(self, cutter: EventCutter, call: Call) -> Spent:
+        """From the usage event; when the client left before it, about a token per event and per 4 bytes of prompt."""
+        model = cutter.model or call.body["model"]
+        usage = cutter.usage
+        if usage is None:
+            return Spent(self.provider, model, len(call.encode()) // 4, cutter.events)
+        return Spent(
+            self.provider, model, int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+        )
