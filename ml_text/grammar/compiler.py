@@ -1,0 +1,116 @@
+"""Schemas to grammars, once per schema: llguidance with limits, so that a hostile one is refused and not suffered."""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+from llguidance.hf import from_tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from ml_text.grammar.guard import Guard, Vocabulary, closing_path
+from ml_text.grammar.schema import refused, schema_text
+from shared.errors import InvalidRequest
+
+CACHED = 64
+MAX_CLOSING = 4096
+"""Tokens of the longest shortest document that is accepted."""
+CLOSING_DEADLINE_S = 2.0
+LIMITS = LLParserLimits(max_lexer_states=50_000, verbose_errors=False)
+"""At most 14 ms in one step (200,000 units of lexer fuel) and about 100 MB for one grammar."""
+# compact and in the schema's order is the one spelling that models are trained on; overrides, since a schema may
+# carry options of its own ("x-guidance") that would switch the refusals off
+OPTIONS: Any = {
+    "whitespace_flexible": False,
+    "item_separator": ",",
+    "key_separator": ":",
+    "lenient": False,
+    "coerce_one_of": False,
+}
+
+
+class GrammarCompiler:
+    """Grammars for one tokenizer. Takes 60 ms at 8k tokens and 0.5 s at 50k; `compile` may run in any thread."""
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        vocab_size: int | None = None,
+        eos_ids: Sequence[int] | None = None,
+    ) -> None:
+        """`vocab_size` is the width of the model's logits, `eos_ids` are all its end tokens."""
+        size = vocab_size or len(tokenizer)
+        ends = [tokenizer.eos_token_id] if eos_ids is None else list(eos_ids)
+        tokens = from_tokenizer(tokenizer, n_vocab=size, eos_token=ends)  # pyright: ignore[reportArgumentType]
+        self.vocabulary = Vocabulary(tokens, size, tuple(tokens.eos_tokens), _byte_ids(tokens, size))
+        self._cache: OrderedDict[str, Grammar] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def compile(self, response_format: dict[str, Any]) -> "Grammar":
+        """The grammar of OpenAI's `response_format` json_schema or json_object.
+
+        Raises InvalidRequest (param `response_format`), naming the keyword, when it cannot be enforced.
+        """
+        text = schema_text(response_format)
+        with self._lock:
+            if text in self._cache:
+                self._cache.move_to_end(text)
+                return self._cache[text]
+        grammar = Grammar(self.vocabulary, text)
+        with self._lock:
+            self._cache[text] = grammar
+            if len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        return grammar
+
+
+class Grammar:
+    """A compiled schema; `start` gives each answer its own state."""
+
+    def __init__(self, vocabulary: Vocabulary, schema: str) -> None:
+        self._vocabulary = vocabulary
+        try:
+            source = LLMatcher.grammar_from_json_schema(schema, overrides=OPTIONS)
+        except ValueError as error:
+            raise _unenforceable(str(error)) from error
+        self._matcher = LLMatcher(vocabulary.tokens, source, log_level=0, limits=LIMITS)
+        if self._matcher.is_error():
+            raise _unenforceable(self._matcher.get_error())
+        path = closing_path(vocabulary, self._matcher, MAX_CLOSING, deadline_s=CLOSING_DEADLINE_S)
+        if path is None:
+            raise refused(f"this model finds no document of the schema within {MAX_CLOSING} tokens")
+        self._path = path
+
+    @property
+    def min_tokens(self) -> int:
+        """Tokens of the shortest document known."""
+        return len(self._path) - 1
+
+    def start(self, max_tokens: int) -> Guard:
+        """The state for one answer of at most `max_tokens`; InvalidRequest (param `max_tokens`) when none fits."""
+        if self.min_tokens > max_tokens:
+            raise InvalidRequest(
+                f"max_tokens is {max_tokens}, and a document of this schema needs at least {self.min_tokens} tokens",
+                param="max_tokens",
+            )
+        return Guard(self._vocabulary, self._matcher.deep_copy(), list(self._path), max_tokens)
+
+
+def _byte_ids(tokens: LLTokenizer, size: int) -> np.ndarray:
+    """(256,) the token that spells each byte alone, -1 if none; a plain piece comes after its byte fallback."""
+    found = np.full(256, -1, dtype=np.int64)
+    for token in range(size):
+        if not tokens.is_special_token(token):
+            spelled = tokens.decode_bytes([token])
+            if len(spelled) == 1:
+                found[spelled[0]] = token
+    return found
+
+
+def _unenforceable(error: str) -> InvalidRequest:
+    told = re.sub(r"\s+", " ", error).strip()[:300]
+    keyword = '"pattern": ' if "regex" in told else ""
+    return refused(f"the schema cannot be enforced: {keyword}{told}")

@@ -1,0 +1,104 @@
+"""From OpenAI's `response_format` to a JSON schema, refusing by name what is unenforceable or hostile."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from shared.errors import InvalidRequest
+
+MAX_NODES = 20_000
+MAX_CHARS = 256_000
+MAX_DEPTH = 64
+MAX_OPTIONAL = 400
+"""Optional properties per object: each is an alternative at every key, and the parser holds 2,000 of them."""
+MAX_MULTIPLE = 10_000
+"""multipleOf becomes an automaton with a state per remainder: 8 s at 999,983."""
+MAX_BOUND = 2**31
+
+UNENFORCEABLE = (
+    *("not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems", "propertyNames"),
+    *("dependencies", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems"),
+    *("$dynamicRef", "$recursiveRef"),
+)
+BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+NAMED = ("properties", "patternProperties", "$defs", "definitions")
+LISTED = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
+SINGLE = ("items", "additionalProperties", "additionalItems")
+
+
+def schema_text(response_format: dict[str, Any]) -> str:
+    """The schema as JSON; InvalidRequest (param `response_format`) when it is malformed, too large or unenforceable."""
+    kind = response_format.get("type")
+    if kind == "json_object":
+        return '{"type":"object"}'
+    if kind != "json_schema":
+        raise refused(f"type {kind!r} is not json_schema or json_object")
+    wrapper = response_format.get("json_schema")
+    schema = wrapper.get("schema") if isinstance(wrapper, dict) else None
+    if not isinstance(schema, dict):
+        raise refused("json_schema.schema must be an object")
+    _check_size(schema)
+    for place, node in _subschemas(schema):
+        _check_keywords(place, node)
+    try:
+        text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (ValueError, TypeError) as error:
+        raise refused(f"the schema is not JSON: {error}") from error
+    if len(text) > MAX_CHARS:
+        raise refused(f"the schema has {len(text)} characters, {MAX_CHARS} at most")
+    return text
+
+
+def refused(why: str) -> InvalidRequest:
+    return InvalidRequest(f"response_format: {why}", param="response_format")
+
+
+def _check_size(schema: object) -> None:
+    nodes = 0
+    rest: list[tuple[object, int]] = [(schema, 0)]
+    while rest:
+        node, depth = rest.pop()
+        nodes += 1
+        if depth > MAX_DEPTH:
+            raise refused(f"the schema is nested deeper than {MAX_DEPTH}")
+        inner = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
+        if nodes + len(rest) + len(inner) > MAX_NODES:
+            raise refused(f"the schema has more than {MAX_NODES} values (a long enum?)")
+        rest += [(value, depth + 1) for value in inner]
+
+
+def _subschemas(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in `schema` with its JSON pointer; property names and literal values are not schemas."""
+    rest: list[tuple[str, object]] = [("#", schema)]
+    while rest:
+        place, node = rest.pop()
+        if not isinstance(node, dict):
+            continue
+        yield place, node
+        for key in NAMED:
+            if isinstance(node.get(key), dict):
+                rest += [(f"{place}/{key}/{name}", inner) for name, inner in node[key].items()]
+        for key in LISTED:
+            if isinstance(node.get(key), list):
+                rest += [(f"{place}/{key}/{i}", inner) for i, inner in enumerate(node[key])]
+        rest += [(f"{place}/{key}", node[key]) for key in SINGLE if key in node]
+
+
+def _check_keywords(place: str, node: dict[str, Any]) -> None:
+    for key in node:
+        if key in UNENFORCEABLE:
+            raise refused(f'"{key}" at {place} cannot be enforced')
+    if isinstance(ref := node.get("$ref"), str) and not ref.startswith("#"):
+        raise refused(f'"$ref" at {place} points outside the schema, and nothing is fetched')
+    for key in BOUNDS:
+        if isinstance(node.get(key), (int, float)) and node[key] > MAX_BOUND:
+            raise refused(f'"{key}" at {place} is above {MAX_BOUND}')
+    step = node.get("multipleOf")
+    if isinstance(step, (int, float)) and int(f"0{step:.12f}".replace(".", "").rstrip("0")) > MAX_MULTIPLE:
+        raise refused(f'"multipleOf" at {place} has too many digits or is above {MAX_MULTIPLE}')
+    properties, required = node.get("properties"), node.get("required")
+    if isinstance(properties, dict):
+        needed = len(required) if isinstance(required, list) else 0
+        if len(properties) - needed > MAX_OPTIONAL:
+            raise refused(f'"properties" at {place} has more than {MAX_OPTIONAL} optional ones')
