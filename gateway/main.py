@@ -5,32 +5,38 @@ import contextlib
 import ipaddress
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from pydantic import ValidationError
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.admission import Admission
+from gateway.conversation import Conversations
 from gateway.db import connect
+from gateway.designs import DesignStore
 from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits, MemoryBuckets
 from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.prices import Prices
-from gateway.routes import chat, completions, models, ready, usage
+from gateway.routes import chat, completions, custom_ai, designs, models, ready, usage
+from gateway.sessions import SessionStore
 from gateway.settings import Settings
 from gateway.text import Spent
 from gateway.usage import UsageStore
 from shared.app import create_app
+from shared.events import ClientLeft
 from shared.http import Transport
 from shared.logs import configure_logging, note
 
 RAW_ROUTES = (chat.route, completions.route)
 ROUTERS = (
     models.router,
+    designs.router,
+    custom_ai.router,
     usage.router,
     ready.router,
 )
@@ -51,7 +57,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     limits = Limits(MemoryBuckets(), defaults, settings.max_in_flight)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         writer = asyncio.create_task(store.flush_forever())
         try:
             yield
@@ -78,6 +84,9 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         )
     app.state.settings, app.state.adapter, app.state.usage = settings, adapter, store
     app.state.keys, app.state.db = keys, connect(path)
+    app.state.designs = DesignStore(app.state.db)
+    app.state.conversations = Conversations(SessionStore(app.state.db))
+    app.add_exception_handler(ClientLeft, _nobody_there)
     metrics = Metrics(app.state.registry)
 
     async def account(spent: Spent) -> None:
@@ -90,6 +99,12 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     if adapter.text is not None:
         adapter.text.account = account
     return app
+
+
+async def _nobody_there(request: Request, error: Exception) -> Response:
+    """The client left a route that FastAPI answers; nobody reads this."""
+    note(client_left=True)
+    return Response(status_code=499)
 
 
 def check_host(host: str, keys: KeyStore) -> None:

@@ -1,0 +1,105 @@
+"""The model that a key works with, in short calls: choose it, look at it, let it write, chat with it."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from gateway.conversation import Conversations, Said, say
+from gateway.keys import Key, caller
+from gateway.text import Text
+from shared.errors import InvalidRequest, NotFound, UnsupportedByProvider
+from shared.events import while_connected
+from shared.wire.custom_ai import Chat, Generate, Generated, InitModel, Replied, Size
+
+SIZES: dict[Size, tuple[float, float]] = {"small": (0, 20e6), "medium": (20e6, 120e6), "large": (120e6, float("inf"))}
+"""size -> parameters from, to; around the presets of the text service."""
+
+
+async def offered_text(request: Request) -> Text:
+    return request.app.state.adapter.offered_text()
+
+
+async def conversations(request: Request) -> Conversations:
+    return request.app.state.conversations
+
+
+Caller = Annotated[Key, Depends(caller)]
+Offered = Annotated[Text, Depends(offered_text)]
+Chats = Annotated[Conversations, Depends(conversations)]
+Info = dict[str, Any]
+
+router = APIRouter(prefix="/api/v1/custom-ai", tags=["custom-ai"])
+
+
+@router.post("/init_model")
+async def init_model(key: Caller, text: Offered, chats: Chats, body: InitModel | None = None) -> Info:
+    """Load a model; this key's calls use it from now on. Answers what `model_info` answers."""
+    body = body or InitModel()
+    if body.model is None and body.size:
+        name = await _newest(text, body.size)
+    else:
+        name = await text.resolve(body.model or chats.store.model(key.id))
+        if body.size and _size(await text.models.model(name)) != body.size:
+            raise InvalidRequest(f"{name} is not a {body.size} model; leave one of the two out", param="size")
+    info = await text.models.load(name)
+    chats.store.set_model(key.id, name)
+    return {**info, "provider": text.provider}
+
+
+@router.get("/model_info")
+async def model_info(key: Caller, text: Offered, chats: Chats) -> Info:
+    name = await text.resolve(chats.store.model(key.id))
+    return {**await text.models.model(name), "provider": text.provider}
+
+
+@router.post("/generate")
+async def generate(request: Request, body: Generate, key: Caller, text: Offered, chats: Chats) -> Generated:
+    """The answer to a prompt, without a memory."""
+    name = await text.resolve(chats.store.model(key.id))
+    limit = {"max_completion_tokens": body.max_length} if body.max_length else {}
+    with _field("prompt", "max_length"):
+        async with while_connected(request.receive):
+            said = await say(text, name, [{"role": "user", "content": body.prompt}], **limit)
+    return Generated(provider=text.provider, **_fields(said))
+
+
+@router.post("/chat")
+async def chat(request: Request, body: Chat, key: Caller, text: Offered, chats: Chats) -> Replied:
+    """The answer to a message and what was said before in its session; without a session a new one begins."""
+    name = await text.resolve(chats.store.model(key.id))
+    with _field("message"):
+        async with while_connected(request.receive):
+            session_id, said = await chats.reply(text, name, key.id, body.session_id, body.message)
+    return Replied(provider=text.provider, session_id=session_id, **_fields(said))
+
+
+def _fields(said: Said) -> dict[str, Any]:
+    return {"text": said.text, "model": said.model, "finish_reason": said.finish_reason, "usage": said.usage}
+
+
+@contextmanager
+def _field(words: str, limit: str | None = None) -> Generator[None]:
+    """A refusal names the field that the caller sent, not the one that the provider got."""
+    try:
+        yield
+    except InvalidRequest as error:
+        error.param = limit if limit and "token" in (error.param or "") else words
+        raise
+
+
+def _size(info: Info) -> Size | None:
+    parameters = info.get("parameters")
+    if not isinstance(parameters, int | float):
+        raise UnsupportedByProvider("this provider does not tell the size of its models: name one", param="size")
+    return next((size for size, (least, most) in SIZES.items() if least <= parameters < most), None)
+
+
+async def _newest(text: Text, size: Size) -> str:
+    """The newest model of `size`. Raises NotFound, or UnsupportedByProvider where sizes are not told."""
+    found = sorted(await text.models.models(), key=lambda model: model.get("created") or 0, reverse=True)
+    for model in found:
+        if _size(await text.models.model(model["id"])) == size:
+            return model["id"]
+    raise NotFound(f"there is no {size} model; train one, or name another", code="model_not_found", param="size")
