@@ -1,4 +1,4 @@
-"""Who comes in: asks for a key, takes from its limits, bounds how many are inside. Plain ASGI, before the body is read."""
+"""Who comes in: asks for a key, takes from its limits, bounds how many are inside; before the body is read."""
 
 from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits

@@ -93,7 +93,7 @@ class ModelAdapter:
     async def close(self) -> None:
         """Let go of the connections."""
         if self.text is not None:
-            await self.text.model.close()
+            await self.text.models.close()
 
 
 def _content(answer: Any) -> str:

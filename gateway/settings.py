@@ -20,28 +20,28 @@ class Settings(SharedSettings):
         env_file=".env", extra="ignore", env_nested_delimiter="_", populate_by_name=True, protected_namespaces=()
     )
 
-    model_provider: str = Field("custom", description="who answers: custom (in-house services) or openai")
-    model_provider_text: str | None = Field(None, description="an exception for text")
+    model_provider: str = Field(default="custom", description="who answers: custom (in-house services) or openai")
+    model_provider_text: str | None = Field(default=None, description="an exception for text")
     ml_text_url: Listed = Field(
-        (),
+        default=(),
         validation_alias=AliasChoices("ML_TEXT_URL", "ML_SERVICE_URL"),
         description="the text service, or any engine that speaks OpenAI's wire; several addresses share the load",
     )
-    openai_api_key: SecretStr = Field(SecretStr(""), description="needed where a provider is openai")
-    openai_base_url: str = Field("https://api.openai.com/v1", description="OpenAI, or what stands in for it")
-    model_aliases: Path | None = Field(None, description='JSON file: {"gpt-4o-mini": {"custom": "starter"}}')
-    model_text: str | None = Field(None, description="the model of routes that name none; custom: starter")
-    design_model: dict[str, str] = Field({}, description="platform -> the model of its designs")
-    gateway_host: str = Field("127.0.0.1", description="another address needs a key first: python -m gateway.keys")
-    gateway_port: int = Field(8000, ge=0, lt=65536)
-    cors_origins: Listed = Field((), description="front ends that may call from a browser; * for all")
-    body_limit_bytes: int = Field(8 << 20, ge=1024)
-    max_in_flight: int = Field(512, ge=1, description="requests at once; one more gets 429")
-    limit_requests: int | None = Field(None, ge=1, description="per key and minute, unless the key has its own")
-    limit_tokens: int | None = Field(None, ge=1, description="per key and minute, unless the key has its own")
-    connect_timeout_s: float = Field(5.0, gt=0)
-    upstream_timeout_s: float = Field(120.0, gt=0, description="how long an upstream may stay silent")
-    prices: Path = Field(PRICES, description="what tokens cost, an editable table")
+    openai_api_key: SecretStr = Field(default=SecretStr(""), description="needed where a provider is openai")
+    openai_base_url: str = Field(default="https://api.openai.com/v1", description="OpenAI, or what stands in for it")
+    model_aliases: Path | None = Field(default=None, description='JSON file: {"gpt-4o-mini": {"custom": "starter"}}')
+    model_text: str | None = Field(default=None, description="the model of routes that name none; custom: starter")
+    design_model: dict[str, str] = Field(default={}, description="platform -> the model of its designs")
+    gateway_host: str = Field(default="127.0.0.1", description="another address needs a key: python -m gateway.keys")
+    gateway_port: int = Field(default=8000, ge=0, lt=65536)
+    cors_origins: Listed = Field(default=(), description="front ends that may call from a browser; * for all")
+    body_limit_bytes: int = Field(default=8 << 20, ge=1024)
+    max_in_flight: int = Field(default=512, ge=1, description="requests at once; one more gets 429")
+    limit_requests: int | None = Field(default=None, ge=1, description="per key and minute, unless the key has its own")
+    limit_tokens: int | None = Field(default=None, ge=1, description="per key and minute, unless the key has its own")
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    upstream_timeout_s: float = Field(default=120.0, gt=0, description="how long an upstream may stay silent")
+    prices: Path = Field(default=PRICES, description="what tokens cost, an editable table")
 
     @field_validator("ml_text_url", "cors_origins", mode="before")
     @classmethod

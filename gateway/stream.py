@@ -1,4 +1,4 @@
-"""A provider's stream on its way through: cut into whole events, its usage read, what the client did not ask for dropped.
+"""A provider's stream on its way through: cut into whole events, its usage read, and dropped if not asked for.
 
 Only the events that carry usage are parsed.
 """

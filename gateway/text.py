@@ -1,4 +1,4 @@
-"""What every text request goes through, whichever provider answers: the model's name, the call, the account of tokens."""
+"""What every text request goes through, whichever provider answers: the model's name, the call, the tokens' account."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -87,9 +87,9 @@ async def no_account(spent: Spent) -> None:
 class Text:
     """The text operations of the gateway. `default` is the model of requests that name none."""
 
-    def __init__(self, provider: str, model: TextModel, names: ModelNames, default: str | None) -> None:
+    def __init__(self, provider: str, models: TextModel, names: ModelNames, default: str | None) -> None:
         self.provider = provider
-        self.model = model
+        self.models = models
         self.names = names
         self.default = default
         self.account: Account = no_account
@@ -109,21 +109,21 @@ class Text:
         model = await self.resolve(body.get("model"))
         if model != body.get("model"):
             body, raw = {**body, "model": model}, None
-        answer = await self.model.answer(Call(path, body, raw))
+        answer = await self.models.answer(Call(path, body, raw))
         await self.account(self._spent(answer, model))
         return answer
 
     async def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
         """Whole events up to [DONE]; a usage event only if `stream_options` asks for it. Raises ServiceErrors."""
         model = await self.resolve(body.get("model"))
-        options = body.get("stream_options") or {}
+        options: Any = body.get("stream_options") or {}
         if not isinstance(options, dict):
             raise InvalidRequest("`stream_options` must be an object", param="stream_options")
         wanted = bool(cast(Body, options).get("include_usage"))
         call = Call(path, {**body, "model": model, "stream_options": {**options, "include_usage": True}})
         cutter = EventCutter(wanted)
         try:
-            async with aclosing(self.model.stream(call)) as pieces:
+            async with aclosing(self.models.stream(call)) as pieces:
                 async for piece in pieces:
                     block = cutter.feed(piece)
                     if block:
@@ -138,7 +138,7 @@ class Text:
     def _spent(self, answer: bytes, model: str) -> Spent:
         try:
             parsed: Any = orjson.loads(answer)
-            usage = parsed.get("usage") or {}
+            usage: Any = parsed.get("usage") or {}
             spent = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
             return Spent(self.provider, str(parsed.get("model") or model), *spent)
         except (ValueError, TypeError, AttributeError) as error:

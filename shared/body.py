@@ -7,8 +7,8 @@ import json
 from typing import Any, cast
 
 import orjson
-from shared.asgi import App, Message, Receive, Scope, Send
 
+from shared.asgi import App, Message, Receive, Scope, Send
 from shared.errors import InvalidRequest, TooLarge
 
 SEARCH_LIMIT_BYTES = 1 << 20

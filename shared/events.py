@@ -8,10 +8,9 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 from shared.asgi import Receive, Scope, Send
-
 from shared.errors import ServiceError, error_body
 from shared.logs import REQUEST_ID, note
 
@@ -20,7 +19,7 @@ HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-cont
 
 
 @contextlib.asynccontextmanager
-async def while_connected(receive: Receive) -> AsyncIterator[None]:
+async def while_connected(receive: Receive) -> AsyncGenerator[None]:
     """Run the block, and stop it where it waits when the client leaves. The last `send` belongs after the block."""
     task = asyncio.current_task()
     assert task is not None

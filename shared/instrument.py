@@ -12,8 +12,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
-from shared.asgi import App, Message, Receive, Scope, Send
 
+from shared.asgi import App, Message, Receive, Scope, Send
 from shared.errors import ServiceError, error_body
 from shared.logs import FIELDS, REQUEST_ID
 
@@ -28,7 +28,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Instrument:
-    """Inner layers may append to `scope["response_headers"]` (sent with the answer) and `note()` what the log should say."""
+    """Inner layers append headers to `scope["response_headers"]`, and `note()` what the log should say."""
 
     def __init__(self, app: App, registry: CollectorRegistry) -> None:
         self.app = app
@@ -100,10 +100,9 @@ class Instrument:
         if child is None:
             child = self.children[label] = self.seconds.labels(method, route, str(status))
         child.observe(seconds)
-        if status >= 400 or scope["path"] not in QUIET:
-            if log.isEnabledFor(logging.INFO):
-                line = {"method": method, "path": scope["path"], "status": status, "ms": round(seconds * 1000, 2)}
-                log.info("request", extra={"fields": {**line, **fields}})
+        if (status >= 400 or scope["path"] not in QUIET) and log.isEnabledFor(logging.INFO):
+            line = {"method": method, "path": scope["path"], "status": status, "ms": round(seconds * 1000, 2)}
+            log.info("request", extra={"fields": {**line, **fields}})
 
 
 def _request_id(scope: MutableMapping[str, Any]) -> str:

@@ -9,5 +9,5 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class SharedSettings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore")
 
-    data_dir: Path = Field(Path("data"), description="the one data folder: models, files, jobs, SQLite")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    data_dir: Path = Field(default=Path("data"), description="the one data folder: models, files, jobs, SQLite")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")

@@ -1,7 +1,7 @@
 """The in-house services, or any engine that speaks OpenAI's wire: bytes go through as they are."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 from urllib.parse import quote
@@ -81,7 +81,7 @@ class CustomText:
     @asynccontextmanager
     async def _send(
         self, method: str, path: str, body: bytes | None = None, timeout_s: float | None = None
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncGenerator[httpx.Response]:
         """An answer whose status is good, not yet read; raises what the service says, with its status."""
         reply = await self._reach(method, path, body, timeout_s)
         try:
@@ -131,7 +131,7 @@ class CustomText:
 
 
 @contextmanager
-def _translated():
+def _translated() -> Generator[None]:
     try:
         yield
     except httpx.TransportError as error:

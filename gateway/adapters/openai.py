@@ -1,8 +1,8 @@
 """OpenAI through its own SDK; answers and streams are passed on as they come, unparsed."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import openai
 from openai.types import completion_create_params
@@ -25,17 +25,18 @@ class OpenAIText:
     """Raises ServiceErrors with OpenAI's status, code and param; a refused key is our fault, not the client's: 502."""
 
     def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
+        client: Any = build_client(  # the SDK's types name httpx2, yet it takes httpx's client
+            timeout_s=settings.upstream_timeout_s,
+            connect_timeout_s=settings.connect_timeout_s,
+            max_connections=settings.max_in_flight,
+            trust_env=True,
+            transport=transport,
+        )
         self.client = openai.AsyncOpenAI(
             api_key=settings.openai_api_key.get_secret_value(),
             base_url=settings.openai_base_url,
             max_retries=0,  # the client's own SDK retries; twice would multiply
-            http_client=build_client(
-                timeout_s=settings.upstream_timeout_s,
-                connect_timeout_s=settings.connect_timeout_s,
-                max_connections=settings.max_in_flight,
-                trust_env=True,
-                transport=transport,
-            ),
+            http_client=client,
         )
 
     async def answer(self, call: Call) -> bytes:
@@ -88,7 +89,7 @@ def _headers() -> dict[str, str]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated() -> Generator[None]:
     try:
         yield
     except openai.APIStatusError as error:
@@ -107,9 +108,9 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
         refused = UpstreamFailed(f"OpenAI refused OPENAI_API_KEY (status {status})", code="upstream_unauthorized")
         refused.should_retry = False
         return refused
-    body = cast(object, error.body)
-    sent: object = cast(dict[str, Any], body) if isinstance(body, dict) and "error" in body else {"error": body}
-    translated = error_from_body(status, sent)
+    body: Any = error.body  # the SDK unwraps `error` where it finds it
+    wrapped = isinstance(body, dict) and "error" in body  # pyright: ignore[reportUnknownArgumentType]
+    translated = error_from_body(status, body if wrapped else {"error": body})
     wait = error.response.headers.get("retry-after", "")
     if wait.isdigit():
         translated.retry_after_s = float(wait)

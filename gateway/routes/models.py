@@ -13,11 +13,11 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 async def list_models(request: Request) -> dict[str, Any]:
     """All models, as the provider names them."""
     text = request.app.state.adapter.offered_text()
-    return {"object": "list", "data": await text.model.models()}
+    return {"object": "list", "data": await text.models.models()}
 
 
 @router.get("/{model:path}", response_model=None)
 async def get_model(request: Request, model: str) -> dict[str, Any]:
     """One model; an alias answers with the model that it stands for."""
     text = request.app.state.adapter.offered_text()
-    return await text.model.model(await text.resolve(model))
+    return await text.models.model(await text.resolve(model))

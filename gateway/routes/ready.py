@@ -10,5 +10,5 @@ async def ready(request: Request) -> dict[str, str]:
     """200 when every offered provider is ready; else the status says why not."""
     adapter = request.app.state.adapter
     if adapter.text is not None:
-        await adapter.text.model.check_ready()
+        await adapter.text.models.check_ready()
     return {"status": "ready"}
