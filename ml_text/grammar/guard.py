@@ -81,6 +81,9 @@ class Guard:
         if path is None:
             self.forced += 1
             token, path = self._path[0], self._path[1:]
+            if not path:  # it was complete, and what the model wanted to add does not fit
+                self.done = True
+                return token
             # a matcher that hit a limit never recovers; the path was checked before that
             self._closing = self._closing or self._matcher.is_error() or not self._matcher.consume_token(token)
         self._path = path
@@ -130,9 +133,11 @@ def closing_path(
 
 
 def _tail(matcher: LLMatcher, known: list[int]) -> list[int] | None:
-    """The longest end of `known`, from its first few tokens on, that completes the document from `matcher`."""
-    if matcher.is_stopped():  # complete, or failed
-        return None if matcher.is_error() else known[-1:]
+    """An end of `known`, all but its first few tokens, that completes the document from `matcher`."""
+    if matcher.is_error():
+        return None
+    if matcher.is_accepting() or matcher.is_stopped():
+        return known[-1:]
     for skipped in range(min(len(known), MAX_SKIPPED + 1)):
         tail = known[skipped:]
         if matcher.validate_tokens(tail) == len(tail):
