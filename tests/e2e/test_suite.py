@@ -1,6 +1,7 @@
 """The official OpenAI client against the running suite: gateway -> text service -> model, all real processes."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,8 +114,12 @@ def test_a_request_id_runs_through_both_services(suite: Suite, client: openai.Op
         model="tiny", messages=MESSAGES, max_tokens=1, extra_headers={"x-request-id": "e2e-trace-1"}
     )
     assert raw.headers["x-request-id"] == "e2e-trace-1"
-    lines = [line for line in suite.log.splitlines() if "e2e-trace-1" in line]
-    assert {line.split("|")[0].strip() for line in lines} == {"gateway", "text"}
+    deadline = time.monotonic() + 5  # the lines are written after the answer has left
+    seen: set[str] = set()
+    while seen != {"gateway", "text"} and time.monotonic() < deadline:
+        seen = {line.split("|")[0].strip() for line in suite.log.splitlines() if "e2e-trace-1" in line}
+        time.sleep(0.05)
+    assert seen == {"gateway", "text"}
 
 
 def test_a_client_that_leaves_does_not_hold_its_slot(client: openai.OpenAI):
