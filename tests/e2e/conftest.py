@@ -53,11 +53,13 @@ def status_of(url: str) -> int:
 
 
 def wait_until_ready(suite: Suite) -> None:
+    """Until `make up` says so; both services then say the same."""
     deadline = time.monotonic() + START_S
-    while status_of(f"{suite.url}/ready") != 200 or status_of(f"{suite.text_url}/ready") != 200:
+    while "| ready after" not in suite.log:
         assert suite.process.poll() is None, suite.log
         assert time.monotonic() < deadline, suite.log
         time.sleep(0.1)
+    assert status_of(f"{suite.url}/ready") == status_of(f"{suite.text_url}/ready") == 200
 
 
 def start_suite(folder: Path, **environment: str) -> Suite:
