@@ -1,13 +1,15 @@
 """A local process that answers as OpenAI's API does: same shapes, same errors, same headers; the answers are made up.
 
-    python tests/fakes/openai_server.py --port N [--key KEY] [--tolerant]
+    python tests/fakes/openai_server.py --port N [--key KEY] [--context TOKENS] [--service]
 
-Any bearer token is good unless --key names the only one. Some model names misbehave, so that a test can ask for it:
+Any bearer token is good unless --key names the only one. With --service it stands in for a service of ours: no key,
+unknown fields pass, models `starter` and `grown` tell their size and can be loaded. Some models are odd on purpose:
 
     fail-429 fail-500   that error, always; `fail-429` says retry-after-ms
     flaky-500           every odd call fails, so that a client that retries gets through
     bad-json            structured output that is not JSON; bad-json-once only the first time for these messages
     bad-design          JSON of the schema, but a design that no check lets through
+    recall              repeats all that it was sent
     slow                50 ms per word
     cut                 closes the connection in the middle of a stream
 """
@@ -31,6 +33,7 @@ from openai_shapes import (
     completion_pieces,
     limit,
     model_object,
+    served_model,
     usage_of,
 )
 from schema_values import fit, strict_mode_problem
@@ -41,7 +44,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 GOOD = ("gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-3.5-turbo-instruct")
-ODD = ("fail-429", "fail-500", "flaky-500", "bad-json", "bad-json-once", "bad-design", "slow", "cut")
+SERVED = ("starter", "grown")
+ODD = ("fail-429", "fail-500", "flaky-500", "bad-json", "bad-json-once", "bad-design", "recall", "slow", "cut")
 KNOWN_TO_COMPLETIONS = {*completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"}
 KNOWN_TO_CHAT = {*chat.completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"}
 
@@ -61,7 +65,13 @@ def crashed(request: Request, error: Exception) -> Response:
     return refuse(request, Refusal(500, "server_error", f"the fake is broken: {error!r}"))
 
 
+def names_of(request: Request) -> tuple[str, ...]:
+    return (SERVED if request.app.state.service else GOOD) + ODD
+
+
 def admit(request: Request) -> None:
+    if request.app.state.service:
+        return
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     wanted = request.app.state.key
     if scheme.lower() != "bearer" or not token:
@@ -77,7 +87,7 @@ async def body_of(request: Request, known: set[str]) -> dict[str, Any]:
     except ValueError as error:
         raise Refusal(400, "invalid_request_error", "We could not parse the JSON body of your request.") from error
     for field in body:
-        if field not in known and not request.app.state.tolerant:
+        if field not in known and not request.app.state.service:
             raise Refusal(400, "invalid_request_error", f"Unknown parameter: '{field}'.", "unknown_parameter", field)
     check_model(request, body)
     return body
@@ -87,7 +97,7 @@ def check_model(request: Request, body: dict[str, Any]) -> None:
     model = body.get("model")
     if not model:
         raise Refusal(400, "invalid_request_error", "you must provide a model parameter")
-    if model not in GOOD + ODD:
+    if model not in names_of(request):
         message = f"The model `{model}` does not exist or you do not have access to it."
         raise Refusal(404, "invalid_request_error", message, "model_not_found")
     calls = request.app.state.calls
@@ -98,11 +108,22 @@ def check_model(request: Request, body: dict[str, Any]) -> None:
         raise Refusal(500, "server_error", "The server had an error while processing your request.")
 
 
+def check_context(request: Request, messages: Any) -> None:
+    most, asked = request.app.state.context, usage_of(messages, 0)["prompt_tokens"]
+    if asked > most:
+        message = (
+            f"This model's maximum context length is {most} tokens. However, your messages resulted in {asked} tokens."
+        )
+        raise Refusal(400, "invalid_request_error", message, "context_length_exceeded", "messages")
+
+
 def answer(request: Request, body: dict[str, Any], choice: int) -> str:
     """The text of one choice: words, or JSON when a response_format asks for it."""
     messages, model = body["messages"], body["model"]
     seed = (body.get("seed") or 0) + choice
     wanted = body.get("response_format") or {"type": "text"}
+    if model == "recall":
+        return " | ".join(str(message["content"]) for message in messages)
     if wanted["type"] == "text":
         return reply(messages, seed)
     if wanted["type"] == "json_object":
@@ -113,8 +134,8 @@ def answer(request: Request, body: dict[str, Any], choice: int) -> str:
         message = f"Invalid schema for response_format '{schema['name']}': {problem}"
         raise Refusal(400, "invalid_request_error", message, param="response_format")
     seen = request.app.state.calls
-    seen[json.dumps(messages)] += 1
-    if model == "bad-json" or (model == "bad-json-once" and seen[json.dumps(messages)] == 1):
+    seen[model, json.dumps(messages)] += 1
+    if model == "bad-json" or (model == "bad-json-once" and seen[model, json.dumps(messages)] == 1):
         return '{"background_color": "#12'
     text = structured(messages, schema["schema"], seed)
     return json.dumps({**json.loads(text), "elements": []}) if model == "bad-design" else text
@@ -138,6 +159,7 @@ async def chat_completions(request: Request) -> Response:
             "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead."
         )
         raise Refusal(400, "invalid_request_error", message, "empty_array", "messages")
+    check_context(request, body["messages"])
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": body["model"]}
     head |= {"service_tier": "default", "system_fingerprint": "fp_fake"}
     calls = tool_call(body, 0)
@@ -211,27 +233,39 @@ async def pace(model: str, tokens: int) -> None:
 
 async def models(request: Request) -> Response:
     admit(request)
-    return JSONResponse({"object": "list", "data": [model_object(name) for name in GOOD + ODD]})
+    return JSONResponse({"object": "list", "data": [model_object(name) for name in names_of(request)]})
 
 
 async def one_model(request: Request) -> Response:
     admit(request)
     name = request.path_params["name"]
-    if name not in GOOD + ODD:
+    if name not in names_of(request):
         raise Refusal(404, "invalid_request_error", f"The model '{name}' does not exist", "model_not_found", "model")
-    return JSONResponse(model_object(name))
+    if not request.app.state.service:
+        return JSONResponse(model_object(name))
+    loaded = request.app.state.loaded
+    if request.method == "POST":
+        loaded.add(name)
+    return JSONResponse(served_model(name, request.app.state.context, name in loaded))
 
 
-def create_app(key: str | None, tolerant: bool) -> Starlette:
+async def ready(_: Request) -> Response:
+    return JSONResponse({"status": "ready"})
+
+
+def create_app(key: str | None, context: int, service: bool) -> Starlette:
     routes = [
         Route("/v1/chat/completions", chat_completions, methods=["POST"]),
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/models", models),
         Route("/v1/models/{name}", one_model),
     ]
+    if service:
+        routes += [Route("/v1/models/{name}/load", one_model, methods=["POST"]), Route("/ready", ready)]
     handlers: dict[Any, Any] = {Refusal: refuse, 404: not_found, 405: not_found, 500: crashed}
     app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(OpenAIHeaders)])
-    app.state.key, app.state.tolerant, app.state.calls = key, tolerant, Counter[str]()
+    app.state.key, app.state.context, app.state.service = key, context, service
+    app.state.calls, app.state.loaded = Counter[Any](), set[str]()
     return app
 
 
@@ -240,10 +274,11 @@ if __name__ == "__main__":
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--key", help="the only bearer token that is accepted")
-    parser.add_argument("--tolerant", action="store_true", help="ignore unknown fields, as our own services do")
+    parser.add_argument("--context", type=int, default=8192, help="tokens that a prompt may have")
+    parser.add_argument("--service", action="store_true", help="stand in for a service of ours")
     options = parser.parse_args()
     uvicorn.run(
-        create_app(options.key, options.tolerant),
+        create_app(options.key, options.context, options.service),
         host=options.host,
         port=options.port,
         log_level="critical",

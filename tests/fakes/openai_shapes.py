@@ -90,3 +90,10 @@ def completion_pieces(drafts: list[tuple[list[str], str]]) -> Iterator[dict[str,
 
 def model_object(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": CREATED, "owned_by": "system"}
+
+
+def served_model(name: str, context: int, loaded: bool) -> dict[str, Any]:
+    """What a text service of ours tells about a model; `grown` is a medium one."""
+    size = {"family": "llama", "parameters": 34_000_000 if name == "grown" else 5_000_000, "dtype": "float32"}
+    own = {"owned_by": "in-house", "base": None, "context_length": context, "vocab_size": 8192, "loaded": loaded}
+    return {**model_object(name), **size, **own}
