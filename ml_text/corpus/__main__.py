@@ -10,7 +10,7 @@ from typing import Any
 from ml_text.corpus.briefs import write_brief
 from ml_text.corpus.chat import draw_chat
 from ml_text.corpus.copywriting import write_copy
-from ml_text.corpus.layouts import layouts_for, place
+from ml_text.corpus.layouts import ACCENTED, DEFAULT_ACCENTED, FONTS, layouts_for, place
 from ml_text.corpus.palettes import draw_palette
 from ml_text.corpus.story import draw_story
 from shared.design.brief import Brief
@@ -27,7 +27,8 @@ def draw_design(r: Random) -> dict[str, Any]:
         brief = Brief(prompt=write_brief(r, story), platform=story.platform, format=story.format)
         layout = r.choice(layouts_for(brief.width, brief.height, story.mood))
         palette = draw_palette(r, story.topic.topic if story.topic else None, story.mood)
-        spec = place(r, write_copy(r, story), layout, palette, story.mood, (brief.width, brief.height))
+        fonts, accented = r.choice(FONTS[story.mood]), ACCENTED.get(story.mood, DEFAULT_ACCENTED)
+        spec = place(write_copy(r, story), layout, palette, fonts, (brief.width, brief.height), accented)
         if spec is not None and not problems(SPEC.validate_python(spec), brief):
             return {"prompt": brief.prompt, "platform": brief.platform, "format": brief.format, "response": spec}
 

@@ -6,14 +6,59 @@ from random import Random
 from ml_text.corpus.story import Story
 
 MOOD_WORDS = {
-    "loud": ["loud", "loud and fun", "bold", "super colourful", "make it loud", "bright and bold", "energetic", "loud please"],
-    "quiet": ["quiet", "minimal", "calm", "quiet and minimal", "serious tone", "keep it simple", "clean look", "understated"],
-    "pastel": ["pastel", "soft pastel look", "pastel colours", "soft colours", "gentle pastel tones", "sweet and pastel"],
-    "dark": ["dark", "dark and moody", "dark elegant", "black background", "luxury look", "dark theme please", "elegant"],
+    "loud": [
+        "loud",
+        "loud and fun",
+        "bold",
+        "super colourful",
+        "make it loud",
+        "bright and bold",
+        "energetic",
+        "loud please",
+    ],
+    "quiet": [
+        "quiet",
+        "minimal",
+        "calm",
+        "quiet and minimal",
+        "serious tone",
+        "keep it simple",
+        "clean look",
+        "understated",
+    ],
+    "pastel": [
+        "pastel",
+        "soft pastel look",
+        "pastel colours",
+        "soft colours",
+        "gentle pastel tones",
+        "sweet and pastel",
+    ],
+    "dark": [
+        "dark",
+        "dark and moody",
+        "dark elegant",
+        "black background",
+        "luxury look",
+        "dark theme please",
+        "elegant",
+    ],
 }
 KINDS = ["ad", "ad", "poster", "post", "banner", "design", "story", "thumbnail", "graphic"]
-AUDIENCES = ["for busy families", "for beginners", "for women", "for students", "for young people", "for everyone", "for kids",
-             "for small teams", "for adults", "for the whole family", "for locals", "for newcomers"]
+AUDIENCES = [
+    "for busy families",
+    "for beginners",
+    "for women",
+    "for students",
+    "for young people",
+    "for everyone",
+    "for kids",
+    "for small teams",
+    "for adults",
+    "for the whole family",
+    "for locals",
+    "for newcomers",
+]
 ASIDES = ["no appointment needed", "bring friends", "book online", "family run", "open every day", "come and sit down", "link in bio",
           "handmade", "all ages welcome", "made here", "new in town", "back again", "small groups", "everyone is welcome",
           "limited seats", "walk in", "call us", "nothing fancy", "fresh every day", "with real people", "sign up now", "hurry"]  # fmt: skip
@@ -41,19 +86,46 @@ def write_brief(r: Random, story: Story) -> str:
 
 def _opening(r: Random, story: Story) -> list[str]:
     b, k, p, kind = story.brand, story.business, story.product, r.choice(KINDS)
+    if story.topic and r.random() < 0.2:
+        p = story.topic.topic.lower()
     article = "an" if k[0] in "aeiou" else "a"
     if b.islower():  # a small-letter name is only seen as a name after such a word
         return [r.choice([f"{k} called {b}", f"{kind} for {article} {k} called {b}", f"{p} by a {k} named {b}"])]
     short = f"{p}, {b}"
     return r.choice(
         [
-            [f"{k} called {b}"], [f"{k} {b}"], [f"{k} {b}", p], [f"{b}, {article} {k}"], [f"{p} by {b}"], [f"{p} from {b}"],
-            [f"{kind} for our {k} {b}"], [f"{kind} for {article} {k} named {b}", p], [f"{k} {b} has new {p}"], [short], [f"{p}", b],
-            [f"we sell {p} ({b})"], [f"we are {b}, {article} {k}", p], [f"promote {p} at {b}"], [f"promote the {p} of {article} {k}", f"Shop name {b}"],
-            [f'{k} "{b}" wants people to try the {p}'], [p, f"Name: {b}"], [f"{p} at our {k}", f"Brand: {b}"], [f"{k}, {p}", b],
-            [f"{article} {k} that does {p}", f"Name {b}"], [f"{p} {kind}", b], [f"{k} with {p}", f"Brand is {b}"], [f"{p} at {b}"],
-            [f"{b} {p}"], [f"{b}: {p}"], [f"{k}: {p}", b], [f"{p} hosted by {b}"], [f"try our {p}", b], [f"{b} - {k}", p],
-            [f"I need {article} {kind} for {b}, {article} {k}"], [f"{kind} about {p}, we are {b}"], [f"{k} '{b}'", p],
+            [f"{k} called {b}"],
+            [f"{k} {b}"],
+            [f"{k} {b}", p],
+            [f"{b}, {article} {k}"],
+            [f"{p} by {b}"],
+            [f"{p} from {b}"],
+            [f"{kind} for our {k} {b}"],
+            [f"{kind} for {article} {k} named {b}", p],
+            [f"{k} {b} has new {p}"],
+            [short],
+            [f"{p}", b],
+            [f"we sell {p} ({b})"],
+            [f"we are {b}, {article} {k}", p],
+            [f"promote {p} at {b}"],
+            [f"promote the {p} of {article} {k}", f"Shop name {b}"],
+            [f'{k} "{b}" wants people to try the {p}'],
+            [p, f"Name: {b}"],
+            [f"{p} at our {k}", f"Brand: {b}"],
+            [f"{k}, {p}", b],
+            [f"{article} {k} that does {p}", f"Name {b}"],
+            [f"{p} {kind}", b],
+            [f"{k} with {p}", f"Brand is {b}"],
+            [f"{p} at {b}"],
+            [f"{b} {p}"],
+            [f"{b}: {p}"],
+            [f"{k}: {p}", b],
+            [f"{p} hosted by {b}"],
+            [f"try our {p}", b],
+            [f"{b} - {k}", p],
+            [f"I need {article} {kind} for {b}, {article} {k}"],
+            [f"{kind} about {p}, we are {b}"],
+            [f"{k} '{b}'", p],
         ]  # fmt: skip
     )
 

@@ -17,12 +17,53 @@ SMALL_TALK = [
     (["what makes a good ad?", "how do i write a good headline?", "any advice for my ad?"], ["Say one thing, say it short, and tell people what to do next.", "Few words, clear offer, strong contrast. Then a call to action."]),
     (["write code", "what is the capital of france?", "who is the president?", "solve this equation"], ["I am too small for that. I know headlines and designs.", "That is beyond me. Ask me for a headline instead."]),
 ]  # fmt: skip
-HEADLINE = ["write a headline for {k}", "headline for {k}", "give me a headline for {k}", "I need a headline about {p}", "a short headline for {p}, please", "slogan for {k}", "write a slogan for {k} called {b}", "tagline for {p}"]
-LINE = ["write a line about {p}", "one sentence about {p}", "describe {p} in one sentence", "a caption for {k}", "write a short instagram caption about {p}", "say something nice about {p}"]
-CTA = ["write a call to action for {k}", "call to action for {p}", "what should the button say for {k}?", "a button text for {p}"]
-THREE = ["give me three headlines for {k}", "three headlines about {p}", "write 3 headlines for {k}", "some ideas for {k}", "ideas for headlines about {p}"]
-BOTH = ["write an ad for {k}", "write an ad about {p}", "short ad text for {k}", "ad copy for {p} by {b}", "write ad copy for {k} called {b}"]
-AGAIN = ["another one", "one more", "something else", "again, but different", "try again", "shorter", "not bad, another?"]
+HEADLINE = [
+    "write a headline for {k}",
+    "headline for {k}",
+    "give me a headline for {k}",
+    "I need a headline about {p}",
+    "a short headline for {p}, please",
+    "slogan for {k}",
+    "write a slogan for {k} called {b}",
+    "tagline for {p}",
+]
+LINE = [
+    "write a line about {p}",
+    "one sentence about {p}",
+    "describe {p} in one sentence",
+    "a caption for {k}",
+    "write a short instagram caption about {p}",
+    "say something nice about {p}",
+]
+CTA = [
+    "write a call to action for {k}",
+    "call to action for {p}",
+    "what should the button say for {k}?",
+    "a button text for {p}",
+]
+THREE = [
+    "give me three headlines for {k}",
+    "three headlines about {p}",
+    "write 3 headlines for {k}",
+    "some ideas for {k}",
+    "ideas for headlines about {p}",
+]
+BOTH = [
+    "write an ad for {k}",
+    "write an ad about {p}",
+    "short ad text for {k}",
+    "ad copy for {p} by {b}",
+    "write ad copy for {k} called {b}",
+]
+AGAIN = [
+    "another one",
+    "one more",
+    "something else",
+    "again, but different",
+    "try again",
+    "shorter",
+    "not bad, another?",
+]
 
 
 def draw_chat(r: Random) -> Turns:
@@ -68,11 +109,18 @@ def _repeat(r: Random) -> Turns:
     """Copying, on names that nobody has seen: the skill that a design needs for its brand."""
     names = [draw_name(r) for _ in range(r.randint(1, 4))]
     text = ", ".join(names)
-    return _turns((r.choice(["repeat: {t}", "say {t}", "copy these names: {t}", "spell it the same way: {t}"]).format(t=text), text))
+    return _turns(
+        (
+            r.choice(["repeat: {t}", "say {t}", "copy these names: {t}", "spell it the same way: {t}"]).format(t=text),
+            text,
+        )
+    )
 
 
 def _asked(r: Random, topic: Topic, forms: list[str]) -> str:
-    return r.choice(forms).format(k=_with_article(r.choice(topic.businesses)), p=r.choice(topic.products), b=draw_name(r))
+    return r.choice(forms).format(
+        k=_with_article(r.choice(topic.businesses)), p=r.choice(topic.products), b=draw_name(r)
+    )
 
 
 def _with_article(noun: str) -> str:
@@ -84,4 +132,8 @@ def _cased(r: Random, text: str) -> str:
 
 
 def _turns(*exchanges: tuple[str, str]) -> Turns:
-    return [turn for ask, answer in exchanges for turn in ({"role": "user", "content": ask}, {"role": "assistant", "content": answer})]
+    return [
+        turn
+        for ask, answer in exchanges
+        for turn in ({"role": "user", "content": ask}, {"role": "assistant", "content": answer})
+    ]

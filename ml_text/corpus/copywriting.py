@@ -9,9 +9,27 @@ ANY_HEADLINES = ["Meet your new {p}", "{P}, done properly", "A better kind of {p
 ANY_LINES = ["Made with care, made to last.", "Small makers, honest work.", "You will notice the difference.", "Chosen by hand, one by one.", "Simple things, done very well.",
     "Come by and see for yourself.", "Nothing you do not need.", "Built for every day of the year.", "Ask the people who made it.", "Good work takes a little longer.",
     "Once you try it, you stay.", "Quality that speaks softly.", "Less noise, more of what counts.", "We love what we do, and it shows."]  # fmt: skip
-ANY_CTAS = ["Take a look", "Find yours", "Order today", "See it now", "Come and see", "Get yours now", "Learn more", "Start here"]
+ANY_CTAS = [
+    "Take a look",
+    "Find yours",
+    "Order today",
+    "See it now",
+    "Come and see",
+    "Get yours now",
+    "Learn more",
+    "Start here",
+]
 BRAND_HEADLINES = ["Meet {b}", "This is {b}", "Hello from {b}", "{b} is here", "Come to {b}", "Only at {b}"]
-PRODUCT_HEADLINES = ["{V} {a} {p}", "{V} {a} {p}.", "{A} {p}, every day", "{A}, {a2} {p}", "{V} the {a} {p}", "So {a}. So {a2}.", "New {p}, {a} as ever", "{A} by nature"]
+PRODUCT_HEADLINES = [
+    "{V} {a} {p}",
+    "{V} {a} {p}.",
+    "{A} {p}, every day",
+    "{A}, {a2} {p}",
+    "{V} the {a} {p}",
+    "So {a}. So {a2}.",
+    "New {p}, {a} as ever",
+    "{A} by nature",
+]
 BRAND_LINES = ["{b} makes it easy.", "{b}, for people who care.", "That is how {b} does it."]
 
 

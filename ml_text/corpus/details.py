@@ -19,7 +19,9 @@ class Detail:
 
 def price(r: Random) -> str:
     """A price in one of the usual spellings."""
-    n = r.choice([r.randint(2, 30), r.randint(10, 99), r.choice([100, 120, 149, 199, 220, 250, 289, 300, 450, 499, 890])])
+    n = r.choice(
+        [r.randint(2, 30), r.randint(10, 99), r.choice([100, 120, 149, 199, 220, 250, 289, 300, 450, 499, 890])]
+    )
     cents = r.choice(["50", "90", "99", "95", "49", "20"])
     return r.choice(
         [f"${n}", f"${n}", f"${n}.{cents}", f"€{n}", f"£{n}", f"£{n}.{cents}", f"{n}€", f"{n} €", f"{n},{cents} €"]
@@ -33,10 +35,33 @@ def percent(r: Random) -> str:
 
 
 def draw_discount(r: Random) -> Detail:
-    f, what = percent(r), r.choice(["your first order", "your first visit", "everything", "all week", "this week", "today"])
-    brief = r.choice([f"{f} off", f"{f} off", f"{f} off", f"save {f}", f"{f} less", f"up to {f} off", f"{f} discount", f"{f} off {what}"])
+    f, what = (
+        percent(r),
+        r.choice(["your first order", "your first visit", "everything", "all week", "this week", "today"]),
+    )
+    brief = r.choice(
+        [
+            f"{f} off",
+            f"{f} off",
+            f"{f} off",
+            f"save {f}",
+            f"{f} less",
+            f"up to {f} off",
+            f"{f} discount",
+            f"{f} off {what}",
+        ]
+    )
     lead = "Up to " if "up to" in brief else ""
-    copy = r.choice([f"{lead}{f} off", f"{lead}{f} off {what}", f"Save {lead.lower()}{f}", f"Now {lead.lower()}{f} off", f"Enjoy {lead.lower()}{f} off", f"Take {lead.lower()}{f} off {what}"])
+    copy = r.choice(
+        [
+            f"{lead}{f} off",
+            f"{lead}{f} off {what}",
+            f"Save {lead.lower()}{f}",
+            f"Now {lead.lower()}{f} off",
+            f"Enjoy {lead.lower()}{f} off",
+            f"Take {lead.lower()}{f} off {what}",
+        ]
+    )
     return Detail(brief, copy)
 
 
@@ -44,12 +69,30 @@ def draw_price(r: Random) -> Detail:
     f = price(r)
     kind = r.choice(["from", "from", "flat", "flat", "flat", "month", "off", "saved", "ticket"])
     brief, copy = {
-        "from": (["from {f}", "starting at {f}", "prices from {f}", "from {f} a week"], ["From {f}", "Yours from {f}", "Starting at {f}", "Now from {f}"]),
-        "flat": (["for {f}", "only {f}", "just {f}", "{f}", "at {f}", "now {f}", "price {f}"], ["Only {f}", "Just {f}", "Yours for {f}", "All for {f}", "Now {f}", "For only {f}"]),
-        "month": (["{f} a month", "only {f} a month", "pay {f} per month"], ["Only {f} a month", "{f} a month, nothing more", "Just {f} a month"]),
-        "off": (["{f} off your first order", "{f} off", "get {f} off"], ["{f} off your first order", "Take {f} off today", "{f} off, just for you"]),
-        "saved": (["save up to {f} a year", "save {f}", "saves you {f}"], ["Save up to {f}", "Keep {f} for yourself", "Save {f}"]),
-        "ticket": (["tickets {f}", "entry {f}", "entrance {f}", "{f} per person"], ["Entry {f}", "Tickets {f}", "{f} at the door"]),
+        "from": (
+            ["from {f}", "starting at {f}", "prices from {f}", "from {f} a week"],
+            ["From {f}", "Yours from {f}", "Starting at {f}", "Now from {f}"],
+        ),
+        "flat": (
+            ["for {f}", "only {f}", "just {f}", "{f}", "at {f}", "now {f}", "price {f}"],
+            ["Only {f}", "Just {f}", "Yours for {f}", "All for {f}", "Now {f}", "For only {f}"],
+        ),
+        "month": (
+            ["{f} a month", "only {f} a month", "pay {f} per month"],
+            ["Only {f} a month", "{f} a month, nothing more", "Just {f} a month"],
+        ),
+        "off": (
+            ["{f} off your first order", "{f} off", "get {f} off"],
+            ["{f} off your first order", "Take {f} off today", "{f} off, just for you"],
+        ),
+        "saved": (
+            ["save up to {f} a year", "save {f}", "saves you {f}"],
+            ["Save up to {f}", "Keep {f} for yourself", "Save {f}"],
+        ),
+        "ticket": (
+            ["tickets {f}", "entry {f}", "entrance {f}", "{f} per person"],
+            ["Entry {f}", "Tickets {f}", "{f} at the door"],
+        ),
     }[kind]
     return Detail(r.choice(brief).format(f=f), r.choice(copy).format(f=f))
 
@@ -63,8 +106,14 @@ def draw_deal(r: Random) -> Detail:
             Detail(f"{a} for {f}", r.choice([f"{a} for {f}", f"Take {a} for {f}"])),
             Detail("two for one", r.choice(["Two for one", "Bring a friend, pay for one"])),
             Detail(r.choice(["half price", "first box half price"]), r.choice(["Half the price", "Pay only half"])),
-            Detail(r.choice(["first one is free", "first visit free", "first class is free"]), r.choice(["The first one is free", "Start for free"])),
-            Detail(r.choice(["free trial", "try it for free", "try free"]), r.choice(["Try it free", "Try before you pay", "Free to try"])),
+            Detail(
+                r.choice(["first one is free", "first visit free", "first class is free"]),
+                r.choice(["The first one is free", "Start for free"]),
+            ),
+            Detail(
+                r.choice(["free trial", "try it for free", "try free"]),
+                r.choice(["Try it free", "Try before you pay", "Free to try"]),
+            ),
             Detail("free shipping", r.choice(["Free shipping, always", "Shipping is on us"])),
             Detail(f"free shipping over {f}", r.choice([f"Free shipping over {f}", f"Shipped free over {f}"])),
             Detail(f"free for {10 * a} days", r.choice([f"Free for {10 * a} days", f"Try it for {10 * a} days"])),
@@ -117,8 +166,13 @@ def draw_when(r: Random) -> Detail:
         Detail(f"on {d}", r.choice([f"On {d}", d, f"Save the date, {d}", f"See you on {d}"])),
         Detail(f"starts {d}", r.choice([f"Starts {d}", f"From {d}"])),
         Detail(r.choice([f"from {d}", f"out {d}", f"opens {d}"]), r.choice([f"From {d}", f"Out {d}", f"Opens {d}"])),
-        Detail(r.choice([f"until {d}", f"ends {d}", f"till {d}"]), r.choice([f"Until {d}", f"Ends {d}", f"Only until {d}"])),
-        Detail(r.choice([f"by {d}", f"apply by {d}", f"book by {d}", f"order before {d}"]), r.choice([f"By {d}", f"Before {d}", f"Be there before {d}"])),
+        Detail(
+            r.choice([f"until {d}", f"ends {d}", f"till {d}"]), r.choice([f"Until {d}", f"Ends {d}", f"Only until {d}"])
+        ),
+        Detail(
+            r.choice([f"by {d}", f"apply by {d}", f"book by {d}", f"order before {d}"]),
+            r.choice([f"By {d}", f"Before {d}", f"Be there before {d}"]),
+        ),
         Detail(f"{said} {d}", f"{day}, {d}" if low else r.choice([f"{day} {d}", f"{day}, {d}", f"On {day}, {d}"])),
         Detail(f"{said} {h}", f"{day}, {h}" if low else r.choice([f"{day}, {h}", f"{day} at {h}", f"This {day}, {h}"])),
         Detail(f"this {said} {h}", f"{day}, {h}" if low else f"This {day} at {h}"),
@@ -138,7 +192,10 @@ def draw_where(r: Random) -> Detail:
     last = place.split()[-1]
     link = "at" if " " in place and not last.isdigit() else "in"
     link = "on" if place.startswith("Route") else link
-    return Detail(r.choice([f"{link} {place}", f"{link} {place}", place]), r.choice([f"{link.title()} {place}", place, f"Find us {link} {place}"]))
+    return Detail(
+        r.choice([f"{link} {place}", f"{link} {place}", place]),
+        r.choice([f"{link.title()} {place}", place, f"Find us {link} {place}"]),
+    )
 
 
 def _ending(day: int) -> str:

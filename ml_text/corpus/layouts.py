@@ -1,8 +1,8 @@
 """Where the texts of a design go. A layout is a list of stacks; a stack is a column of texts that share an edge."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Any, Literal
 
 from ml_text.corpus.topics import Palette
@@ -41,33 +41,132 @@ TALL = (
     Layout("centre", (Stack(ALL, "middle", "center"),), 104, ("pastel",)),
     Layout("base", (Stack(ALL, "bottom"),), 116, ("dark",)),
     Layout("poster", (Stack(("headline",), "top"), Stack(("brand", *REST), "bottom")), 168, ("loud",)),
-    Layout("split", (Stack(("brand",), "top"), Stack(("headline", "line", "line2"), "middle"), Stack((*FACTS, "cta"), "bottom")), 120, ("dark",)),
-    Layout("frame", (Stack(("brand",), "top", "center"), Stack(("headline", "line", "line2", *FACTS), "middle", "center"), Stack(("cta",), "bottom", "center")), 100, ("pastel", "dark")),
-    Layout("whisper", (Stack(("headline", "line", "line2"), "middle", "center"), Stack(("brand", *FACTS, "cta"), "bottom", "center")), 68, ("quiet",)),
-    Layout("margin", (Stack(("brand", "headline", "line"), "top"), Stack(("line2", *FACTS, "cta"), "bottom")), 76, ("quiet",)),
+    Layout(
+        "split",
+        (Stack(("brand",), "top"), Stack(("headline", "line", "line2"), "middle"), Stack((*FACTS, "cta"), "bottom")),
+        120,
+        ("dark",),
+    ),
+    Layout(
+        "frame",
+        (
+            Stack(("brand",), "top", "center"),
+            Stack(("headline", "line", "line2", *FACTS), "middle", "center"),
+            Stack(("cta",), "bottom", "center"),
+        ),
+        100,
+        ("pastel", "dark"),
+    ),
+    Layout(
+        "whisper",
+        (Stack(("headline", "line", "line2"), "middle", "center"), Stack(("brand", *FACTS, "cta"), "bottom", "center")),
+        68,
+        ("quiet",),
+    ),
+    Layout(
+        "margin",
+        (Stack(("brand", "headline", "line"), "top"), Stack(("line2", *FACTS, "cta"), "bottom")),
+        76,
+        ("quiet",),
+    ),
     Layout("right", (Stack(ALL, "middle", "right"),), 108),
-    Layout("corner", (Stack(("headline", "line", "line2"), "top"), Stack(("brand", *FACTS, "cta"), "bottom", "right")), 124),
-    Layout("offer", (Stack(("offer", "headline"), "top"), Stack(("line", "line2", "offer2", "count", "when", "where", "cta", "brand"), "bottom")), 132, ("loud",)),
-    Layout("banner", (Stack(("brand", *FACTS), "top", "center"), Stack(("headline", "line", "line2", "cta"), "bottom", "center")), 128, ("loud", "pastel")),
+    Layout(
+        "corner", (Stack(("headline", "line", "line2"), "top"), Stack(("brand", *FACTS, "cta"), "bottom", "right")), 124
+    ),
+    Layout(
+        "offer",
+        (
+            Stack(("offer", "headline"), "top"),
+            Stack(("line", "line2", "offer2", "count", "when", "where", "cta", "brand"), "bottom"),
+        ),
+        132,
+        ("loud",),
+    ),
+    Layout(
+        "banner",
+        (Stack(("brand", *FACTS), "top", "center"), Stack(("headline", "line", "line2", "cta"), "bottom", "center")),
+        128,
+        ("loud", "pastel"),
+    ),
 )
 WIDE = (
-    Layout("columns", (Stack(("brand", "headline"), "middle", "left", (0.0, 0.55)), Stack(REST, "middle", "left", (0.62, 1.0))), 128),
+    Layout(
+        "columns",
+        (Stack(("brand", "headline"), "middle", "left", (0.0, 0.55)), Stack(REST, "middle", "left", (0.62, 1.0))),
+        128,
+    ),
     Layout("wide column", (Stack(ALL, "middle"),), 104, ("quiet",)),
     Layout("wide centre", (Stack(ALL, "middle", "center"),), 104, ("pastel",)),
-    Layout("wide poster", (Stack(("headline",), "top"), Stack(("brand", "line", "line2"), "bottom", "left", (0.0, 0.48)), Stack((*FACTS, "cta"), "bottom", "right", (0.52, 1.0))), 188, ("loud",)),
-    Layout("wide base", (Stack(("brand",), "top"), Stack(("headline", "line", "line2"), "bottom", "left", (0.0, 0.58)), Stack((*FACTS, "cta"), "bottom", "right", (0.62, 1.0))), 140, ("dark",)),
-    Layout("mirror", (Stack(REST, "middle", "left", (0.0, 0.4)), Stack(("brand", "headline"), "middle", "right", (0.45, 1.0))), 128, ("loud", "dark")),
-    Layout("wide margin", (Stack(("brand", "headline", "line"), "top", "left", (0.0, 0.62)), Stack(("line2", *FACTS, "cta"), "bottom", "left", (0.62, 1.0))), 88, ("quiet",)),
-    Layout("wide frame", (Stack(("brand",), "top", "center"), Stack(("headline", "line", "line2", *FACTS), "middle", "center"), Stack(("cta",), "bottom", "center")), 104, ("pastel", "dark")),
+    Layout(
+        "wide poster",
+        (
+            Stack(("headline",), "top"),
+            Stack(("brand", "line", "line2"), "bottom", "left", (0.0, 0.48)),
+            Stack((*FACTS, "cta"), "bottom", "right", (0.52, 1.0)),
+        ),
+        188,
+        ("loud",),
+    ),
+    Layout(
+        "wide base",
+        (
+            Stack(("brand",), "top"),
+            Stack(("headline", "line", "line2"), "bottom", "left", (0.0, 0.58)),
+            Stack((*FACTS, "cta"), "bottom", "right", (0.62, 1.0)),
+        ),
+        140,
+        ("dark",),
+    ),
+    Layout(
+        "mirror",
+        (Stack(REST, "middle", "left", (0.0, 0.4)), Stack(("brand", "headline"), "middle", "right", (0.45, 1.0))),
+        128,
+        ("loud", "dark"),
+    ),
+    Layout(
+        "wide margin",
+        (
+            Stack(("brand", "headline", "line"), "top", "left", (0.0, 0.62)),
+            Stack(("line2", *FACTS, "cta"), "bottom", "left", (0.62, 1.0)),
+        ),
+        88,
+        ("quiet",),
+    ),
+    Layout(
+        "wide frame",
+        (
+            Stack(("brand",), "top", "center"),
+            Stack(("headline", "line", "line2", *FACTS), "middle", "center"),
+            Stack(("cta",), "bottom", "center"),
+        ),
+        104,
+        ("pastel", "dark"),
+    ),
 )
 SIZES = (20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 72, 80, 92, 104, 116, 128, 148, 168, 188)
-SHARE = {"brand": 0.40, "line": 0.40, "line2": 0.36, "offer": 0.56, "offer2": 0.44, "count": 0.40, "when": 0.46, "where": 0.42, "cta": 0.48}
+SHARE = {
+    "brand": 0.40,
+    "line": 0.40,
+    "line2": 0.36,
+    "offer": 0.56,
+    "offer2": 0.44,
+    "count": 0.40,
+    "when": 0.46,
+    "where": 0.42,
+    "cta": 0.48,
+}
 """size of a role's text in units of the headline's"""
 LEAST = 32
 """smallest text in px on a canvas whose shorter side is 1080: an ad is read on a telephone"""
+UNIT = re.compile(
+    r"[€$£%\d]|(?:percent|euros?|dollars?|pounds?|EUR|USD|[ap]m|January|February|March|April|May|June|July|August|September|October|November|December)\b"
+)
+"""what belongs to the figure before it: no line begins with it"""
 FILL = 0.9
 """how much of its column a line may fill, so that a slightly wider font still fits"""
-FONTS = {
+DEFAULT_ACCENTED = ("brand", "offer", "cta")
+ACCENTED: dict[str | None, tuple[str, ...]] = {"loud": ("brand", "cta", "when")}
+FONTS: dict[str | None, tuple[tuple[str, str], ...]] = {
     "loud": (("Fredoka", "Poppins"), ("Montserrat", "Montserrat"), ("Poppins", "Inter")),
     "quiet": (("Inter", "Inter"), ("Lora", "Inter"), ("Lora", "Lora")),
     "pastel": (("Nunito", "Nunito"), ("Fredoka", "Nunito"), ("Amatic SC", "Nunito")),
@@ -82,17 +181,24 @@ def layouts_for(width: int, height: int, mood: str | None) -> list[Layout]:
 
 
 def place(
-    r: Random, copy: dict[str, str], layout: Layout, palette: Palette, mood: str | None, canvas: tuple[int, int]
+    copy: dict[str, str],
+    layout: Layout,
+    palette: Palette,
+    fonts: tuple[str, str],
+    canvas: tuple[int, int],
+    accented: Sequence[str] = DEFAULT_ACCENTED,
 ) -> dict[str, Any] | None:
-    """A spec, or None when the copy does not fit into the layout at a readable size."""
+    """A spec, or None when the copy does not fit into the layout at a readable size.
+
+    `fonts` are the headline's and the other texts' families; the `accented` roles have the palette's accent colour.
+    """
     width, height = canvas
-    fonts = r.choice(FONTS[mood])
     roles = [role for stack in layout.stacks for role in stack.roles]
     texts = {role: text for role, text in copy.items() if role in roles}
     for shrink in (1.0, 0.88, 0.76, 0.66, 0.58):
         boxes = _arrange(texts, layout, fonts, shrink * min(width, height) / 1080, canvas)
         if boxes is not None:
-            return {"background_color": palette[0], "elements": [_element(box, palette, mood) for box in boxes]}
+            return {"background_color": palette[0], "elements": [_element(box, palette, accented) for box in boxes]}
     return None
 
 
@@ -117,7 +223,11 @@ def _arrange(
     placed: list[list[_Box]] = []
     for stack in layout.stacks:
         left, right = (margin + _grid(edge * room) for edge in stack.column)
-        boxes = [_fit(role, texts[role], layout.headline, fonts, scale, canvas, right - left) for role in stack.roles if role in texts]
+        boxes = [
+            _fit(role, texts[role], layout.headline, fonts, scale, canvas, right - left)
+            for role in stack.roles
+            if role in texts
+        ]
         if any(box is None for box in boxes):
             return None
         column = [box for box in boxes if box is not None]
@@ -128,7 +238,9 @@ def _arrange(
     return every if _clear(every, canvas, margin) else None
 
 
-def _fit(role: str, text: str, headline: float, fonts: Sequence[str], scale: float, canvas: tuple[int, int], room: int) -> _Box | None:
+def _fit(
+    role: str, text: str, headline: float, fonts: Sequence[str], scale: float, canvas: tuple[int, int], room: int
+) -> _Box | None:
     """The text broken into at most three lines, at the role's size or the next smaller one that fits."""
     family = fonts[0] if role == "headline" else fonts[1]
     target = headline * scale * (SHARE.get(role, 1.0))
@@ -155,9 +267,14 @@ def _break(text: str, lines: int) -> str | None:
         return None
     if lines == 1:
         return text
-    cuts = [(i,) for i in range(1, len(words))] if lines == 2 else [(i, j) for i in range(1, len(words)) for j in range(i + 1, len(words))]
-    splits = [_split(words, cut) for cut in cuts]
-    return "\n".join(min(splits, key=lambda split: max(len(line) for line in split)))
+    cuts = (
+        [(i,) for i in range(1, len(words))]
+        if lines == 2
+        else [(i, j) for i in range(1, len(words)) for j in range(i + 1, len(words))]
+    )
+    every = [_split(words, cut) for cut in cuts]
+    splits = [split for split in every if not any(UNIT.match(line) for line in split[1:])]
+    return "\n".join(min(splits, key=lambda split: max(len(line) for line in split))) if splits else None
 
 
 def _split(words: list[str], cuts: tuple[int, ...]) -> list[str]:
@@ -173,7 +290,9 @@ def _pile(column: list[_Box], stack: Stack, margin: int, left: int, right: int, 
         offsets.append(y)
         y = _up(y + box.height) + gap
     total = y - gap if column else 0
-    start = {"top": margin, "middle": _grid((height - total) / 2), "bottom": (height - margin - total) // GRID * GRID}[stack.anchor]
+    start = {"top": margin, "middle": _grid((height - total) / 2), "bottom": (height - margin - total) // GRID * GRID}[
+        stack.anchor
+    ]
     for box, offset in zip(column, offsets, strict=True):
         box.y = start + offset
         free = right - left - box.width
@@ -187,16 +306,26 @@ def _clear(boxes: list[_Box], canvas: tuple[int, int], margin: int) -> bool:
     if any(b.x < edge or b.y < edge or b.x + b.width > width - edge or b.y + b.height > height - edge for b in boxes):
         return False
     return not any(
-        a.x < b.x + b.width + GRID and b.x < a.x + a.width + GRID and a.y < b.y + b.height + GRID // 2 and b.y < a.y + a.height + GRID // 2
+        a.x < b.x + b.width + GRID
+        and b.x < a.x + a.width + GRID
+        and a.y < b.y + b.height + GRID // 2
+        and b.y < a.y + a.height + GRID // 2
         for at, a in enumerate(boxes)
         for b in boxes[at + 1 :]
     )
 
 
-def _element(box: _Box, palette: Palette, mood: str | None) -> dict[str, Any]:
-    accented = ("brand", "offer", "cta") if mood != "loud" else ("brand", "cta", "when")
+def _element(box: _Box, palette: Palette, accented: Sequence[str]) -> dict[str, Any]:
     color = palette[2] if box.role in accented else palette[1]
-    return {"type": "text", "text": box.text, "x": box.x, "y": box.y, "fontSize": box.size, "color": color, "fontFamily": box.family}
+    return {
+        "type": "text",
+        "text": box.text,
+        "x": box.x,
+        "y": box.y,
+        "fontSize": box.size,
+        "color": color,
+        "fontFamily": box.family,
+    }
 
 
 def _grid(value: float) -> int:

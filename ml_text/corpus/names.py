@@ -33,16 +33,60 @@ SYLLABLES = """lu mo ka ri ve no zen tor bel fa qui sol dra mi pex hal or ny ter
 ban cor dil fen gam hix jor kel lom mar nex ol pra rud sil tav ul vim wex yar zan cla flo stri bra cre glo pli
 sha tho whi ber den fil gos hun jas kip lan mun nar pol rit sev tul vas wil yon zed
 """.split()
-TAILS = ["ly", "ify", "hub", "io", "wise", "kit", "lab", "nest", "works", "line", "craft", "well", "flow", "way", "mate"]
+TAILS = [
+    "ly",
+    "ify",
+    "hub",
+    "io",
+    "wise",
+    "kit",
+    "lab",
+    "nest",
+    "works",
+    "line",
+    "craft",
+    "well",
+    "flow",
+    "way",
+    "mate",
+]
 HEADS = """true trail code volt safe rail sun smart fresh clean fast home care hand kind bright good pure clear swift
 open prime next blue green snap sky cloud data work task team time book note bike boat pet kid tea""".split()
-ARTICLES = ["La", "El", "Le", "Il", "Da", "Casa do", "Casa del", "Chez", "Villa", "Maison", "Bar", "Café", "Studio", "Club"]
+ARTICLES = [
+    "La",
+    "El",
+    "Le",
+    "Il",
+    "Da",
+    "Casa do",
+    "Casa del",
+    "Chez",
+    "Villa",
+    "Maison",
+    "Bar",
+    "Café",
+    "Studio",
+    "Club",
+]
 SUFFIXES = [" Co", " Lab", " House", " Studio", " Club", " Works", " Collective", " Sport", " Home", " Goods", " Group"]
 CITIES = """Porto Berlin Leeds Lisbon Vienna Copenhagen Madrid Milan Dublin Oslo Prague Ghent Lyon Turin Malmo Bergen
 Austin Denver Boston Seattle Chicago Portland Toronto Montreal Sydney Perth Kyoto Osaka Seoul Nairobi
 Lagos Accra Cairo Athens Zagreb Riga Tallinn Helsinki Bristol Glasgow Cardiff Munich Hamburg Cologne Zurich Basel
 Geneva Antwerp Utrecht Seville Valencia Naples Palermo Krakow Warsaw Budapest""".split()
-VENUES = ["Hall", "Square", "Park", "Street", "Road", "Pier", "Market", "Museum", "Library", "Station", "Gardens", "Arena"]
+VENUES = [
+    "Hall",
+    "Square",
+    "Park",
+    "Street",
+    "Road",
+    "Pier",
+    "Market",
+    "Museum",
+    "Library",
+    "Station",
+    "Gardens",
+    "Arena",
+]
 
 
 def draw_name(r: Random) -> str:

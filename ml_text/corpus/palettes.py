@@ -5,24 +5,12 @@ from functools import cache
 from random import Random
 
 from ml_text.corpus.topics import Palette, load_topics
+from shared.design.score import contrast, luminance
 
 TEXT_CONTRAST, ACCENT_CONTRAST = 7.0, 4.6
-POOL = 96
+POOL = 72
 """How many of the lexicon's palettes are used: few enough that each colour is one token, far apart enough to differ."""
 Hsv = tuple[float, float, float]
-
-
-def luminance(color: str) -> float:
-    """WCAG 2.2 relative luminance of "#rrggbb", 0 to 1. https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
-    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(a: str, b: str) -> float:
-    """WCAG contrast ratio, 1 to 21."""
-    low, high = sorted((luminance(a), luminance(b)))
-    return (high + 0.05) / (low + 0.05)
 
 
 @cache

@@ -33,4 +33,6 @@ def load_topics() -> tuple[Topic, ...]:
 def _read(path: Path) -> Topic:
     row = json.loads(path.read_text())
     palettes = [tuple(color.lower() for color in palette) for palette in row.pop("palettes")]
-    return Topic(**{key: value if key == "topic" else tuple(value) for key, value in row.items()}, palettes=tuple(palettes))
+    return Topic(
+        **{key: value if key == "topic" else tuple(value) for key, value in row.items()}, palettes=tuple(palettes)
+    )

@@ -78,12 +78,11 @@ MAX_REQUIRED = 6
 def find_facts(prompt: str) -> Facts:
     """The facts of a brief, in the order in which they stand."""
     figures = [match.group() for match in FIGURE.finditer(prompt)]
-    taken = [match.span() for match in FIGURE.finditer(prompt)]
+    # "Sunday April 10" is a day and a date: the month belongs to its figure.
+    worded = FIGURE.sub(lambda match: " " * len(match.group()) if DATED.search(match.group()) else match.group(), prompt)
     names: list[str] = []
     opening: list[str] = []
-    for match in NAME.finditer(prompt):
-        if any(start <= match.start() < end for start, end in taken):
-            continue
+    for match in NAME.finditer(worded):
         name = match.group()
         first = SENTENCE.search(prompt[: match.start()]) is not None
         opener, _, rest = name.partition(" ")

@@ -139,5 +139,5 @@ def copy_pattern(spans: Sequence[str]) -> str:
 
 
 def _literal(span: str) -> str:
-    """The span, its spaces also as a line break: a name may be broken over two lines."""
-    return re.sub(r"\s+", r"[ \\n]", re.sub(r"([\\.+*?()|\[\]{}^$-])", r"\\\1", span))
+    """The span, its spaces also as a line break unless beside a digit: a name may be broken over two lines."""
+    return re.sub(r"(?<!\d)\s+(?!\d)", r"[ \\n]", re.sub(r"([\\.+*?()|\[\]{}^$-])", r"\\\1", span))
