@@ -15,6 +15,24 @@ MAX_MULTIPLE = 10_000
 """multipleOf becomes an automaton with a state per remainder: 8 s at 999,983."""
 MAX_BOUND = 2**31
 
+LARGEST = 2**53 - 1
+"""RFC 7493: every reader of JSON holds integers up to here, and 1e999 reads as infinity."""
+MAX_LENGTHS = {"email": 64, "hostname": 253}
+"""RFC 5321 bounds the part before the @ by 64, RFC 1035 the name."""
+ANY_OBJECT: dict[str, Any] = {
+    "$ref": "#/$defs/object",
+    "$defs": {
+        "object": {"type": "object", "additionalProperties": {"$ref": "#/$defs/value"}},
+        "value": {
+            "anyOf": [
+                {"type": ["string", "number", "boolean", "null"]},
+                {"type": "array", "items": {"$ref": "#/$defs/value"}},
+                {"$ref": "#/$defs/object"},
+            ]
+        },
+    },
+}
+
 UNENFORCEABLE = (
     *("not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems", "propertyNames"),
     *("dependencies", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems"),
@@ -28,18 +46,8 @@ SINGLE = ("items", "additionalProperties", "additionalItems")
 
 def schema_text(response_format: dict[str, Any]) -> str:
     """The schema as JSON; InvalidRequest (param `response_format`) when it is malformed, too large or unenforceable."""
-    kind = response_format.get("type")
-    if kind == "json_object":
-        return '{"type":"object"}'
-    if kind != "json_schema":
-        raise refused(f"type {kind!r} is not json_schema or json_object")
-    wrapper = response_format.get("json_schema")
-    schema = wrapper.get("schema") if isinstance(wrapper, dict) else None
-    if not isinstance(schema, dict):
-        raise refused("json_schema.schema must be an object")
+    schema = _asked(response_format)
     _check_size(schema)
-    for place, node in _subschemas(schema):
-        _check_keywords(place, node)
     try:
         text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
         text.encode()
@@ -47,7 +55,24 @@ def schema_text(response_format: dict[str, Any]) -> str:
         raise refused(f"the schema is not JSON: {error}") from error
     if len(text) > MAX_CHARS:
         raise refused(f"the schema has {len(text)} characters, {MAX_CHARS} at most")
-    return text
+    copy = json.loads(text)
+    for place, node in _subschemas(copy):
+        _check_keywords(place, node)
+        _tighten(node)
+    return json.dumps(copy, ensure_ascii=False)
+
+
+def _asked(response_format: dict[str, Any]) -> dict[str, Any]:
+    kind = response_format.get("type")
+    if kind == "json_object":
+        return ANY_OBJECT
+    if kind != "json_schema":
+        raise refused(f"type {kind!r} is not json_schema or json_object")
+    wrapper = response_format.get("json_schema")
+    schema = wrapper.get("schema") if isinstance(wrapper, dict) else None
+    if not isinstance(schema, dict):
+        raise refused("json_schema.schema must be an object")
+    return schema
 
 
 def refused(why: str) -> InvalidRequest:
@@ -102,3 +127,24 @@ def _check_keywords(place: str, node: dict[str, Any]) -> None:
         needed = len(required) if isinstance(required, list) else 0
         if len(properties) - needed > MAX_OPTIONAL:
             raise refused(f'"properties" at {place} has more than {MAX_OPTIONAL} optional ones')
+
+
+def _tighten(node: dict[str, Any]) -> None:
+    """Bound what the schema leaves open and readers do not hold: endless numbers and addresses. Narrower is valid."""
+    types = node.get("type")
+    types = types if isinstance(types, list) else [types]
+    fixed = "enum" in node or "const" in node or "multipleOf" in node
+    if not fixed and ("number" in types or "integer" in types):
+        low, high = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
+        if not any(key in node for key in high) and all(_below(node.get(key, 0), LARGEST) for key in low):
+            node["maximum"] = LARGEST
+        if not any(key in node for key in low) and all(_below(-LARGEST, node.get(key, 0)) for key in high):
+            node["minimum"] = -LARGEST
+    if node.get("format") in MAX_LENGTHS and not fixed:
+        limit = MAX_LENGTHS[node["format"]]
+        asked = node.get("maxLength", limit)
+        node["maxLength"] = min(asked, limit) if isinstance(asked, int) else asked
+
+
+def _below(low: object, high: object) -> bool:
+    return isinstance(low, (int, float)) and isinstance(high, (int, float)) and low < high
