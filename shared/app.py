@@ -45,6 +45,7 @@ def create_app(
         Middleware(Instrument, registry=registry),
         *middleware,
         Middleware(ReadBody, limit_bytes=body_limit_bytes),
+        Middleware(RawDispatch, routes=routes),
     ]
     app = FastAPI(title=title, lifespan=lifespan, middleware=layers)
     app.state.registry = registry
@@ -72,6 +73,22 @@ class RawRoute(Route):
     ) -> None:
         super().__init__(path, endpoint, methods=["POST"])
         self.summary, self.tag, self.request, self.answer = summary, tag, request, answer
+
+
+class RawDispatch:
+    """Takes raw routes' requests past FastAPI's own layers and router, which cost 0.1 ms."""
+
+    def __init__(self, app: App, routes: Sequence[RawRoute]) -> None:
+        self.app = app
+        self.routes = {route.path: route for route in routes}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self.routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if route is None:
+            await self.app(scope, receive, send)
+        else:
+            scope["route"] = route
+            await route.endpoint(scope, receive, send)
 
 
 class EventStream(Response):

@@ -15,6 +15,7 @@ from shared.errors import ServiceError, error_body
 from shared.logs import REQUEST_ID, note
 
 log = logging.getLogger(__name__)
+WATCH_AFTER_S = 0.02
 HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
@@ -32,7 +33,13 @@ async def while_connected(receive: Receive) -> AsyncGenerator[None]:
         left = True
         task.cancel()
 
-    watcher = asyncio.create_task(watch())
+    watcher: asyncio.Task[None] | None = None
+
+    def begin() -> None:
+        nonlocal watcher
+        watcher = asyncio.create_task(watch())
+
+    timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, begin)  # most answers are there before a task pays
     try:
         yield
     except asyncio.CancelledError:
@@ -41,7 +48,9 @@ async def while_connected(receive: Receive) -> AsyncGenerator[None]:
         task.uncancel()
         raise ClientLeft from None
     finally:
-        watcher.cancel()
+        timer.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
 
 class ClientLeft(Exception):

@@ -64,33 +64,16 @@ class Instrument:
 
         self.running.inc()
         try:
-            await self._run(scope, receive, send_stamped)
+            await self.app(scope, receive, send_stamped)
+        except Exception as error:
+            if status:  # too late for an answer: the server closes the connection, so the client sees it is torn
+                raise
+            await send_error(_expected(error, scope), send_stamped)
         finally:
             self.running.dec()
             self._record(scope, status or CLIENT_LEFT, time.perf_counter() - start, fields)
             REQUEST_ID.reset(token)
             FIELDS.reset(fields_token)
-
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def send_noting(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_noting)
-        except ServiceError as error:
-            if started:
-                raise
-            await send_error(error, send_noting)
-        except Exception:
-            log.exception("bug in %s %s", scope["method"], scope["path"])
-            if not started:  # never leak the text of a bug; else the server closes the connection, the answer is torn
-                await send_error(ServiceError(f"internal error; request id {REQUEST_ID.get()}"), send_noting)
-            else:
-                raise
 
     def _record(self, scope: Scope, status: int, seconds: float, fields: dict[str, Any]) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")  # never the raw path: it would grow without bound
@@ -102,7 +85,16 @@ class Instrument:
         child.observe(seconds)
         if (status >= 400 or scope["path"] not in QUIET) and log.isEnabledFor(logging.INFO):
             line = {"method": method, "path": scope["path"], "status": status, "ms": round(seconds * 1000, 2)}
-            log.info("request", extra={"fields": {**line, **fields}})
+            record = logging.LogRecord(log.name, logging.INFO, "", 0, "request", None, None)  # spares a stack walk
+            record.fields = {**line, **fields}
+            log.handle(record)
+
+
+def _expected(error: Exception, scope: Scope) -> ServiceError:
+    if isinstance(error, ServiceError):
+        return error
+    log.error("bug in %s %s", scope["method"], scope["path"], exc_info=error)
+    return ServiceError(f"internal error; request id {REQUEST_ID.get()}")  # never leak the text of a bug
 
 
 def _request_id(scope: MutableMapping[str, Any]) -> str:

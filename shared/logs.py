@@ -1,11 +1,12 @@
 """One JSON object per log line on stderr, each with the request's id."""
 
-import json
 import logging
 import sys
 import time
 from contextvars import ContextVar
 from typing import Any
+
+import orjson
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 """Set by `shared.instrument` for the time of a request; the gateway forwards it to the services."""
@@ -34,11 +35,12 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return orjson.dumps(line, default=str).decode(errors="replace")
 
 
 def configure_logging(level: str) -> None:
     """Send every logger's lines to stderr as JSON; call it once, at the door of a process."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False  # unused
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -11,7 +11,7 @@ from openai.types.chat import completion_create_params as chat_create_params
 from gateway.settings import Settings
 from gateway.text import Call
 from shared.errors import InvalidRequest, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
-from shared.http import Transport, build_client, timed_out
+from shared.http import Transport, build_httpx_client, timed_out
 from shared.logs import REQUEST_ID
 
 KNOWN = {
@@ -25,11 +25,10 @@ class OpenAIText:
     """Raises ServiceErrors with OpenAI's status, code and param; a refused key is our fault, not the client's: 502."""
 
     def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
-        client: Any = build_client(  # the SDK's types name httpx2, yet it takes httpx's client
+        client: Any = build_httpx_client(  # the SDK's types name httpx2, yet it takes httpx's client
             timeout_s=settings.upstream_timeout_s,
             connect_timeout_s=settings.connect_timeout_s,
             max_connections=settings.max_in_flight,
-            trust_env=True,
             transport=transport,
         )
         self.client = openai.AsyncOpenAI(
