@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from ml_text.prompts import PLAIN_CHAT
 from ml_text.tokenizer import CHAT_TEMPLATE, END, ROLES
 from shared.design import dumps, messages, read_record
 from shared.errors import InvalidRequest, ServiceError
@@ -99,7 +100,7 @@ def record(row: Any) -> Record:
     if "text" in row:
         return _text(row["text"], "text")
     raise ValueError(
-        "a row has messages, or prompt and completion, or text, or is a design with prompt, platform, format and response;"
+        "a row has messages, or prompt and completion, or text, or prompt, platform, format and response;"
         f" this one has {', '.join(map(str, row)) or 'nothing'}"
     )
 
@@ -150,7 +151,7 @@ def digest(files: Iterable[Path]) -> str:
 def encode(
     records: Iterable[Record], tokenizer: PreTrainedTokenizerBase, length: int, skipped: Skipped
 ) -> Iterator[Sample]:
-    """Token samples of at most `length`: chats whole (a longer one is skipped and counted), plain text cut in pieces."""
+    """Token samples of at most `length`: chats whole (longer ones are counted as skipped), plain text in pieces."""
     own = tokenizer.chat_template == CHAT_TEMPLATE
     block: list[Record] = []
     for item in records:
@@ -198,19 +199,22 @@ def _own_chats(chats: list[Messages], tokenizer: PreTrainedTokenizerBase) -> Ite
         yield Sample(np.array(ids, dtype=np.int32), np.array(loss))
 
 
-def _chat_sample(chat: Messages, tokenizer: PreTrainedTokenizerBase) -> Sample:
+def _chat_sample(chat: Messages, tokenizer: Any) -> Sample:
     """By the tokenizer's own template: its generation marks, or the difference that each assistant's turn makes."""
     if "{% generation" in str(tokenizer.chat_template) or "{%- generation" in str(tokenizer.chat_template):
         made = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
         return Sample(np.array(made["input_ids"], dtype=np.int32), np.array(made["assistant_masks"], dtype=bool))
     full = _ids(chat, tokenizer)
+    if not tokenizer.chat_template and tokenizer.eos_token_id is not None:
+        full.append(tokenizer.eos_token_id)
     loss = np.zeros(len(full), dtype=bool)
     for place, turn in enumerate(chat):
         if turn["role"] == "assistant":
-            before, after = _ids(chat[:place], tokenizer, True), _ids(chat[: place + 1], tokenizer)
+            before = _ids(chat[:place], tokenizer, generate=True)
+            after = _ids(chat[: place + 1], tokenizer) if place + 1 < len(chat) else full
             if full[: len(after)] != after or after[: len(before)] != before:
                 raise InvalidRequest(
-                    "this model's chat template rewrites earlier turns, so what the assistant said cannot be told apart;"
+                    "this model's chat template rewrites earlier turns, so the assistant's words cannot be told apart;"
                     " use rows with one assistant turn at the end",
                     param="dataset",
                 )
@@ -218,5 +222,9 @@ def _chat_sample(chat: Messages, tokenizer: PreTrainedTokenizerBase) -> Sample:
     return Sample(np.array(full, dtype=np.int32), loss)
 
 
-def _ids(chat: Messages, tokenizer: PreTrainedTokenizerBase, generate: bool = False) -> list[int]:
-    return tokenizer.apply_chat_template(chat, add_generation_prompt=generate, return_dict=True)["input_ids"]
+def _ids(chat: Messages, tokenizer: Any, generate: bool = False) -> list[int]:
+    if tokenizer.chat_template:
+        return tokenizer.apply_chat_template(chat, add_generation_prompt=generate, return_dict=True)["input_ids"]
+    # never taught a chat format: the one in which the service will ask it
+    text = tokenizer.apply_chat_template(chat, chat_template=PLAIN_CHAT, add_generation_prompt=generate, tokenize=False)
+    return tokenizer(text)["input_ids"]

@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from transformers.utils import logging
 
+from ml_text.settings import TextSettings
 from ml_text.trainers import TRAINERS
 from shared.errors import InvalidRequest, ServiceError
-from shared.settings import SharedSettings
 from shared.training.loop import Interrupted
 from shared.training.settings import TrainingArgs
 
@@ -26,11 +27,15 @@ def main(argv: list[str]) -> int:
     try:
         method, options = choose(argv)
         args = parse(method, options)
-        made = TRAINERS[method].main(args, SharedSettings().data_dir)
+        logging.disable_progress_bar()
+        made = TRAINERS[method].main(args, TextSettings())  # pyright: ignore[reportCallIssue]
     except Interrupted as stop:
         command = shlex.join(["python", "-m", "ml_text.train", *(word for word in argv if word != "--resume")])
         print(f"\n{stop}; go on with: {command} --resume", file=sys.stderr)
         return stop.status
+    except KeyboardInterrupt:
+        print("\nstopped before the first checkpoint", file=sys.stderr)
+        return 130
     except ServiceError as error:
         option = f"--{error.param.replace('_', '-')}: " if error.param else ""
         print(f"{option}{error}", file=sys.stderr)
@@ -59,7 +64,9 @@ def choose(argv: list[str]) -> tuple[str, list[str]]:
     else:
         method = "scratch"
     if method not in TRAINERS:
-        raise InvalidRequest(f"there is no training method {method!r}; there is {', '.join(TRAINERS)} (--use-lora: lora)")
+        raise InvalidRequest(
+            f"there is no training method {method!r}; there is {', '.join(TRAINERS)} (--use-lora: lora)"
+        )
     return method, options
 
 
@@ -79,7 +86,7 @@ def parse(method: str, options: list[str]) -> TrainingArgs:
 
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return (init_settings,)
 

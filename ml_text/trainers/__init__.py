@@ -2,22 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ml_text.trainers import scratch
+from ml_text.settings import TextSettings
+from ml_text.trainers import lora, scratch
 from shared.training.settings import TrainingArgs
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """`main(args, data_dir)` trains, publishes and returns the model's name or folder; `about` is one line of --help."""
+    """`main(args, settings)` trains, publishes and returns the model's name or folder; `about` is for --help."""
 
     Args: type[TrainingArgs]
-    main: Callable[[Any, Path], str]
+    main: Callable[[Any, TextSettings], str]
     about: str
 
 
 TRAINERS: dict[str, Trainer] = {
     "scratch": Trainer(scratch.Args, scratch.main, "a new model and tokenizer, from random weights"),
+    "lora": Trainer(lora.Args, lora.main, "a small adapter on a base model; with --quantize nf4 it is QLoRA"),
 }

@@ -1,15 +1,15 @@
-"""Dataset files -> packed rows for training and validation, kept on disk so that a resumed run does not tokenise again."""
+"""Dataset files -> packed rows for training and validation, kept on disk, so that they are tokenised once."""
 
 import hashlib
 import json
 import random
 import shutil
 import sys
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+import numpy as np
 
 from ml_text import data
 from shared.errors import InvalidRequest
@@ -26,7 +26,7 @@ class Prepared:
     skipped: data.Skipped
 
 
-def prepare(args: TrainingArgs, tokenizer: PreTrainedTokenizerBase, folder: Path, sha256: str) -> Prepared:
+def prepare(args: TrainingArgs, tokenizer: Any, folder: Path, sha256: str) -> Prepared:
     """Read, tokenise, split and pack once; the second time the arrays are mapped from `folder`/cache."""
     cache = folder / "cache" / _key(args, tokenizer, sha256)
     if not (cache / "counts.json").is_file():
@@ -40,7 +40,7 @@ def prepare(args: TrainingArgs, tokenizer: PreTrainedTokenizerBase, folder: Path
     return Prepared(Rows.load(cache / "train"), Rows.load(cache / "validation"), skipped=skipped, **counts)
 
 
-def _key(args: TrainingArgs, tokenizer: PreTrainedTokenizerBase, sha256: str) -> str:
+def _key(args: TrainingArgs, tokenizer: Any, sha256: str) -> str:
     parts = [
         sha256,
         hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
@@ -54,7 +54,7 @@ def _key(args: TrainingArgs, tokenizer: PreTrainedTokenizerBase, sha256: str) ->
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _write(args: TrainingArgs, tokenizer: PreTrainedTokenizerBase, draft: Path) -> None:
+def _write(args: TrainingArgs, tokenizer: Any, draft: Path) -> None:
     skipped = data.Skipped()
     records = data.read(args.dataset, args.on_bad_row, skipped)
     samples = list(data.encode(records, tokenizer, args.sequence_length, skipped))
@@ -86,7 +86,7 @@ def _nothing(args: TrainingArgs, skipped: data.Skipped) -> str:
 
 def report(prepared: Prepared, args: TrainingArgs) -> None:
     rows, length = prepared.train.ids.shape
-    learnt = prepared.train.loss_tokens(slice(None))  # type: ignore[arg-type]
+    learnt = prepared.train.loss_tokens(np.arange(rows))
     print(
         f"{prepared.records:,} samples ({prepared.held_out} held out) in {rows:,} rows of {length} tokens, "
         f"{100 * learnt / (rows * length):.0f} % of them learnt",

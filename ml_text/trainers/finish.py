@@ -1,35 +1,66 @@
-"""Where a run lives, and what happens at its end: the model folder is published under a name."""
+"""Where a run lives, and what happens at its two ends: the folder is checked before, the model published after."""
 
+import json
+import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from shared import registry
+from shared.errors import InvalidRequest
+from shared.training import checkpoints
 from shared.training.loop import State
 from shared.training.settings import TrainingArgs
 
+RESULT = "result.json"
+"""Marks a run that came to its end; the next one in the same folder may clear it away."""
+
 
 def folder_for(args: TrainingArgs, data_dir: Path, name: str) -> Path:
-    """`output_dir`, or DATA_DIR/runs/NAME; the name is checked before hours are spent on it."""
+    """`output_dir`, or DATA_DIR/runs/NAME, ready to start or to resume. InvalidRequest before hours are spent."""
     registry.check_name(name)
     folder = args.output_dir or data_dir / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)
+    if args.resume:
+        checkpoints.newest(folder)
+        return folder
+    if checkpoints.found(folder) and not (folder / RESULT).is_file() and not args.restart:
+        raise InvalidRequest(
+            f"{folder} holds an unfinished run: --resume goes on with it, --restart throws it away", param="output_dir"
+        )
+    shutil.rmtree(folder / checkpoints.FOLDER, ignore_errors=True)
+    for old in (checkpoints.BEST, RESULT, "events.jsonl"):
+        (folder / old).unlink(missing_ok=True)
     return folder
 
 
 def finish(
-    args: TrainingArgs, data_dir: Path, name: str, folder: Path, state: State, card: dict[str, Any]
+    args: TrainingArgs,
+    data_dir: Path,
+    name: str,
+    folder: Path,
+    state: State,
+    save: Callable[[Path], None],
+    card: dict[str, Any],
 ) -> str:
-    """Publish `folder`/model as `name`, unless it is only to stay in its folder; what was made is returned."""
-    if not args.publish:
-        return str(folder / "model")
-    full = {
+    """Save to `folder`/model and publish it as `name`, unless it is only to stay there; what was made is returned."""
+    draft, model = folder / ".model", folder / "model"
+    shutil.rmtree(draft, ignore_errors=True)
+    save(draft)
+    shutil.rmtree(model, ignore_errors=True)
+    draft.rename(model)
+    card = {
         "service": "text",
         **card,
-        "args": args.model_dump(mode="json", exclude_none=True),
-        "metrics": {key: value for key, value in asdict(state).items() if value == value},
+        "args": args.model_dump(mode="json", exclude_none=True, exclude={"resume", "restart"}),
+        "metrics": {key: value for key, value in asdict(state).items() if abs(value) < float("inf")},
     }
-    version = registry.publish(data_dir, name, folder / "model", full)
-    print(f"published {name} as version {version.version}", file=sys.stderr)
-    return name
+    made = str(model)
+    if args.publish:
+        version = registry.publish(data_dir, name, model, card)
+        print(f"published {name} as version {version.version}", file=sys.stderr)
+        made = name
+    (folder / RESULT).write_text(json.dumps({"model": made, **card}, indent=2) + "\n")
+    return made

@@ -1,9 +1,10 @@
 """A language model from random weights: BPE tokenizer on the data, then a Llama-architecture Transformer.
 
-Llama (https://arxiv.org/abs/2302.13971): pre-norm RMSNorm, rotary positions, SwiGLU, grouped-query attention. The classes
-are transformers' own, so the result opens wherever Llama does. Shapes: B rows, T tokens, C width, V vocabulary.
+Llama (https://arxiv.org/abs/2302.13971): pre-norm RMSNorm, rotary positions, SwiGLU, grouped-query attention. The
+classes are transformers' own, so the result opens wherever Llama does. Shapes: B rows, T tokens, C width, V vocabulary.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +15,10 @@ from torch.nn import functional as F
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from ml_text import data
-from ml_text.trainers.dataset import Prepared, prepare, report
+from ml_text.settings import TextSettings
+from ml_text.tokenizer import END, PAD, SPECIAL, train_tokenizer
+from ml_text.trainers.dataset import prepare, report
 from ml_text.trainers.finish import finish, folder_for
-from ml_text.tokenizer import END, PAD, train_tokenizer
 from shared.errors import InvalidRequest
 from shared.training.loop import Run
 from shared.training.packing import IGNORED
@@ -49,26 +51,29 @@ class Args(TrainingArgs):
     rope_theta: float = Field(10_000.0, gt=0, description="base of the rotary positions")
     dropout: float = Field(0.0, ge=0, lt=1, description="on attention weights")
     tie_embeddings: bool = Field(True, description="input and output embeddings are the same weights")
+    compile: bool = Field(False, description="torch.compile: half a minute first, then faster steps")
     save_dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the published weights")
 
 
 class SparseLoss(nn.Module):
-    """Cross-entropy only where there is a target: the output layer is a fifth of a small model, prompts do not need it."""
+    """Cross-entropy where there is a target: prompts do not need the output layer, a fifth of a small model."""
 
     def __init__(self, model: LlamaForCausalLM, compiled: bool) -> None:
         super().__init__()
         self.model = model
-        self.decoder = torch.compile(model.model) if compiled else model.model
+        self.compiled = torch.compile(model.model, dynamic=False) if compiled else None
 
     def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        hidden = self.decoder(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
+        # validation has batches of another size, and is not worth a second compilation
+        decoder = self.compiled if self.compiled and self.training else self.model.model
+        hidden = decoder(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
         learnt = targets != IGNORED
         logits = self.model.lm_head(hidden[learnt])  # (N, V)
         return F.cross_entropy(logits.float(), targets[learnt], reduction="sum")
 
 
 def build(args: Args, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    """Random weights from the seed: normal, 0.02 wide, and the layers that write into the residual stream less (GPT-2)."""
+    """Random weights from the seed: normal, 0.02 wide, less for what writes into the residual stream (GPT-2)."""
     sizes = {**PRESETS[args.preset], **{name: getattr(args, name) for name in PRESETS["tiny"] if getattr(args, name)}}
     if sizes["width"] % (2 * sizes["heads"]):
         raise InvalidRequest(f"width {sizes['width']} is no even multiple of {sizes['heads']} heads", param="heads")
@@ -85,8 +90,8 @@ def build(args: Args, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
         rope_parameters={"rope_type": "default", "rope_theta": args.rope_theta},
         attention_dropout=args.dropout,
         tie_word_embeddings=args.tie_embeddings,
-        pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
-        eos_token_id=tokenizer.convert_tokens_to_ids(END),
+        pad_token_id=SPECIAL.index(PAD),
+        eos_token_id=SPECIAL.index(END),
         bos_token_id=None,
     )
     torch.manual_seed(args.seed)
@@ -109,27 +114,29 @@ def load_or_train_tokenizer(args: Args, folder: Path) -> PreTrainedTokenizerBase
     return AutoTokenizer.from_pretrained(folder)
 
 
-def _sample(args: Args):
+def _sample(args: Args) -> Iterator[str]:
     """Every k-th record's wording, so that at most TOKENIZER_CHARACTERS are read from all over the files."""
     stride = 1 + sum(file.stat().st_size for file in args.dataset) // TOKENIZER_CHARACTERS
     records = data.read(args.dataset, args.on_bad_row, data.Skipped())
     return data.texts(record for number, record in enumerate(records) if number % stride == 0)
 
 
-def main(args: Args, data_dir: Path) -> str:
+def main(args: Args, settings: TextSettings) -> str:
     if args.sequence_length > args.context_length:
         raise InvalidRequest(f"longer than context_length {args.context_length}", param="sequence_length")
     name = args.name or args.dataset[0].stem
-    folder = folder_for(args, data_dir, name)
+    folder = folder_for(args, settings.data_dir, name)
     sha256 = data.digest(args.dataset)
     tokenizer = load_or_train_tokenizer(args, folder / "tokenizer")
-    prepared: Prepared = prepare(args, tokenizer, folder, sha256)
+    prepared = prepare(args, tokenizer, folder, sha256)
     report(prepared, args)
     model = build(args, tokenizer)
     run = Run(args, SparseLoss(model, args.compile), prepared.train, prepared.validation, folder)
     state = run.start()
-    model.to(getattr(torch, args.save_dtype))
-    model.save_pretrained(folder / "model")
-    tokenizer.save_pretrained(folder / "model")
+
+    def save(target: Path) -> None:
+        model.to(getattr(torch, args.save_dtype)).save_pretrained(target)
+        tokenizer.save_pretrained(target)
+
     card = {"trainer": "scratch", "parameters": model.num_parameters(), "dataset_sha256": sha256}
-    return finish(args, data_dir, name, folder, state, card)
+    return finish(args, settings.data_dir, name, folder, state, save, card)

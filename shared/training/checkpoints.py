@@ -31,16 +31,20 @@ def load(path: Path) -> dict[str, Any]:
 def save_step(output_dir: Path, step: int, state: dict[str, Any], keep: int) -> Path:
     path = output_dir / FOLDER / f"{step:08d}.pt"
     save(path, state)
-    for old in sorted(path.parent.glob("*.pt"))[:-keep]:
+    for old in found(output_dir)[:-keep]:
         old.unlink()
     for draft in path.parent.glob(".*.pt.*"):  # left by a run that was killed while it wrote
         draft.unlink()
     return path
 
 
+def found(output_dir: Path) -> list[Path]:
+    """Whole checkpoints, oldest first."""
+    return sorted((output_dir / FOLDER).glob("[0-9]*.pt"))
+
+
 def newest(output_dir: Path) -> Path:
     """The checkpoint to resume from; InvalidRequest when there is none."""
-    found = sorted((output_dir / FOLDER).glob("*.pt"))
-    if not found:
+    if not found(output_dir):
         raise InvalidRequest(f"there is no checkpoint in {output_dir / FOLDER} to resume from", param="resume")
-    return found[-1]
+    return found(output_dir)[-1]

@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -54,8 +55,8 @@ class State:
 class Plan:
     """How many steps, and when to look up from them."""
 
+    rows: int
     rows_per_step: int
-    steps_per_epoch: int
     steps: int
     eval_steps: int
     save_steps: int | None
@@ -66,22 +67,28 @@ class Plan:
         if not rows:
             raise InvalidRequest("there is nothing to train on in the dataset", param="dataset")
         rows_per_step = args.batch_size * args.accumulate
-        per_epoch = math.ceil(rows / rows_per_step)
-        steps = args.max_steps or max(1, round(args.epochs * per_epoch))
+        steps = args.max_steps or max(1, round(args.epochs * rows / rows_per_step))
         seconds = args.max_minutes * 60 if args.max_minutes else None
         eval_steps = args.eval_steps or max(1, math.ceil(steps / 20))
-        return cls(rows_per_step, per_epoch, steps, eval_steps, args.save_steps, seconds)
+        return cls(rows, rows_per_step, steps, eval_steps, args.save_steps, seconds)
 
-    def rows(self, step: int, total: int, seed: int) -> np.ndarray:
-        """Which rows step number `step` learns from: each once per epoch, the last step of an epoch may be smaller."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng((seed, epoch)).permutation(total)
-        return order[place * self.rows_per_step : (place + 1) * self.rows_per_step]
+    def choose(self, step: int, seed: int) -> np.ndarray:
+        """Which rows step number `step` learns from: each once per epoch. A step may begin in one and end in the next,
+        so that all steps are of one size."""
+        places = np.arange(step * self.rows_per_step, (step + 1) * self.rows_per_step)
+        epochs = places // self.rows
+        orders = {epoch: order(self.rows, seed, int(epoch)) for epoch in np.unique(epochs)}
+        return np.array([orders[epoch][place] for epoch, place in zip(epochs, places % self.rows, strict=True)])
 
     def done(self, state: State) -> float:
         """0 at the start, 1 at the end, whichever of steps and minutes ends first."""
         by_time = state.seconds / self.seconds if self.seconds else 0.0
         return min(1.0, max(state.step / self.steps, by_time))
+
+
+@lru_cache(2)
+def order(rows: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(rows)
 
 
 def learning_rate(args: TrainingArgs, step: int, done: float) -> float:
@@ -153,7 +160,7 @@ class Run:
         counts: list[int] = []
         while (done := self.plan.done(state)) < 1:
             rate = learning_rate(args, state.step, done)
-            index = self.plan.rows(state.step, len(self.train), args.seed)
+            index = self.plan.choose(state.step, args.seed)
             losses.append(self.step(index, rate))
             counts.append(self.train.loss_tokens(index))
             state.step += 1
@@ -208,7 +215,7 @@ class Run:
         parts = [every[at : at + self.args.batch_size] for at in range(0, len(every), self.args.batch_size)]
         total = torch.stack([self.loss(self.validation, part) for part in parts]).sum()
         self.prepared.train()
-        loss = float(self.accelerator.reduce(total)) / max(1, self.validation.loss_tokens(every))
+        loss = float(cast(torch.Tensor, self.accelerator.reduce(total))) / max(1, self.validation.loss_tokens(every))
         better = loss < state.best_loss
         if better:
             state.best_loss, state.best_step = loss, state.step
@@ -237,7 +244,7 @@ class Run:
     def restore(self, path: Path) -> None:
         saved = checkpoints.load(path)
         plan = saved["plan"]
-        if (plan["rows_per_step"], plan["steps_per_epoch"]) != (self.plan.rows_per_step, self.plan.steps_per_epoch):
+        if (plan["rows"], plan["rows_per_step"]) != (self.plan.rows, self.plan.rows_per_step):
             raise InvalidRequest(
                 f"{path} was made with other data or another batch size; use the same, or start anew", param="resume"
             )
@@ -263,7 +270,7 @@ class Run:
 
 @contextmanager
 def signals() -> Iterator[list[int]]:
-    """The list fills when Ctrl-C or SIGTERM come, for the loop to look at between steps; a second Ctrl-C is the old one."""
+    """Fills when Ctrl-C or SIGTERM come, for the loop to look at between steps; a second Ctrl-C breaks off."""
     received: list[int] = []
 
     def receive(number: int, _frame: FrameType | None) -> None:

@@ -14,6 +14,7 @@ class TrainingArgs(BaseModel):
     publish: bool = Field(True, description="put the result into the model registry of DATA_DIR")
     output_dir: Path | None = Field(None, description="checkpoints, events and the model; default DATA_DIR/runs/NAME")
     resume: bool = Field(False, description="go on from the newest checkpoint of the output folder")
+    restart: bool = Field(False, description="throw away an unfinished run in the output folder")
     on_bad_row: Literal["stop", "skip"] = Field("stop", description="a row that cannot be read stops the run, or not")
     seed: int = Field(42, description="of the weights, the split, the order and dropout")
 
@@ -30,7 +31,6 @@ class TrainingArgs(BaseModel):
     beta2: float = Field(0.98, gt=0, lt=1, description="AdamW's second moment")
     max_grad_norm: float = Field(1.0, gt=0, description="longer gradients are cut to this length")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the hardware has it")
-    compile: bool = Field(False, description="torch.compile: pays after minutes on bf16 hardware, not for fp32 on a CPU")
 
     validation_fraction: float = Field(0.05, ge=0, lt=1, description="records held out to choose the best checkpoint")
     validation_records: int = Field(256, ge=0, description="but never more than these")
@@ -39,5 +39,3 @@ class TrainingArgs(BaseModel):
     save_steps: int | None = Field(None, gt=0, description="steps between two checkpoints")
     save_minutes: float = Field(5, gt=0, description="minutes between two checkpoints")
     keep_checkpoints: int = Field(2, ge=1, description="older ones are deleted")
-
-
