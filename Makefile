@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The stamp's name carries the lock's hash: installed once, and again only when a version changed.
 STAMP := .venv/.installed-$(shell sha256sum requirements.lock | cut -c 1-16)
 
-.PHONY: up test check demo train-starters bench lock
+.PHONY: up test check check-style check-types check-tests demo train-starters bench lock
 
 up: $(STAMP)  ## install if needed, start gateway and text service, wait until ready; Ctrl-C stops all
 	@exec $(BIN)/python deploy/up.py
@@ -12,10 +12,18 @@ up: $(STAMP)  ## install if needed, start gateway and text service, wait until r
 test: $(STAMP)  ## every test that a machine without a GPU can run
 	$(BIN)/python -m pytest
 
-check: $(STAMP)  ## what a change must pass before it is committed, in under a minute
+check: $(STAMP)  ## what a change must pass before it is committed: three things beside each other, under a minute
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target check-style check-types check-tests
+
+check-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright --warnings
+	$(BIN)/lint-imports
+
+check-types:
+	$(BIN)/pyright
+
+check-tests:
 	$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/house
 
 demo: $(STAMP)  ## 60 briefs become designs: starter, then a LoRA on one's own records, then OpenAI's side
