@@ -40,7 +40,7 @@ def answers(url: str) -> bool:
     except urllib.error.HTTPError as error:
         if error.code == 503:
             return False
-        raise
+        raise SystemExit(f"no design: {error.code} {error.read().decode()}") from error
     except (urllib.error.URLError, ConnectionError):
         return False
 
