@@ -28,6 +28,7 @@ FONTS = ("Montserrat", "Playfair Display", "Roboto", "Lora", "Open Sans", "Georg
 HEADLINES = ("Meet {name}", "{name} is here", "Say hello to {name}", "This week: {name}", "{name}, made for you")
 LINES = ("Made with care, ready today", "Small batch, big smile", "Come in and see", "You will want to tell a friend")
 ACTIONS = ("Visit us", "Book now", "Find out more", "Order today", "Come by")
+HELD = "\N{NO-BREAK SPACE}"
 PUNCTUATION = ".,;:!?()[]\"'“”‘’"
 REPLIES = (
     "You asked: {ask} Here is a short answer.",
@@ -90,8 +91,9 @@ def _set(copy: Sequence[tuple[str, float]], width: int, height: int, size: int) 
         lines = []
         for text, part in copy:
             px = max(16, int(largest * part) // 4 * 4)
-            fold = textwrap.wrap(text, max(1, int(width / px / 0.66)), break_long_words=False, break_on_hyphens=False)
-            lines.append(("\n".join(fold), px))
+            whole = re.sub(r"(?<=\d) | (?=\d)", HELD, text)  # a figure and its unit share a line
+            fold = textwrap.wrap(whole, max(1, int(width / px / 0.66)), break_long_words=False, break_on_hyphens=False)
+            lines.append(("\n".join(fold).replace(HELD, " "), px))
         widest = max(len(line) * px * 0.66 for text, px in lines for line in text.split("\n"))
         if widest <= width and sum(_height(text, px) for text, px in lines) <= height:
             break

@@ -10,7 +10,7 @@ unknown fields pass, models `starter` and `grown` tell their size and can be loa
     bad-json            structured output that is not JSON; bad-json-once only the first time for these messages
     bad-design          JSON of the schema, but a design that no check lets through
     recall              repeats all that it was sent
-    slow                50 ms per word
+    slow                repeats the last message, 50 ms per word
     cut                 closes the connection in the middle of a stream
 """
 
@@ -24,9 +24,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import uvicorn
-from answers import reply, structured
-from openai.types import chat, completion_create_params
+from answers import reply, structured, words
 from openai_shapes import (
+    KNOWN_TO_CHAT,
+    KNOWN_TO_COMPLETIONS,
     OpenAIHeaders,
     Refusal,
     chat_deltas,
@@ -46,8 +47,6 @@ from starlette.routing import Route
 GOOD = ("gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-3.5-turbo-instruct")
 SERVED = ("starter", "grown")
 ODD = ("fail-429", "fail-500", "flaky-500", "bad-json", "bad-json-once", "bad-design", "recall", "slow", "cut")
-KNOWN_TO_COMPLETIONS = {*completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"}
-KNOWN_TO_CHAT = {*chat.completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"}
 
 
 def refuse(_: Request, error: Exception) -> Response:
@@ -80,7 +79,7 @@ def admit(request: Request) -> None:
         raise Refusal(401, "invalid_request_error", "Incorrect API key provided.", "invalid_api_key")
 
 
-async def body_of(request: Request, known: set[str]) -> dict[str, Any]:
+async def body_of(request: Request, known: frozenset[str]) -> dict[str, Any]:
     admit(request)
     try:
         body = json.loads(await request.body())
@@ -124,6 +123,8 @@ def answer(request: Request, body: dict[str, Any], choice: int) -> str:
     wanted = body.get("response_format") or {"type": "text"}
     if model == "recall":
         return " | ".join(str(message["content"]) for message in messages)
+    if model == "slow" and wanted["type"] == "text":
+        return words(messages)
     if wanted["type"] == "text":
         return reply(messages, seed)
     if wanted["type"] == "json_object":
@@ -258,10 +259,10 @@ def create_app(key: str | None, context: int, service: bool) -> Starlette:
         Route("/v1/chat/completions", chat_completions, methods=["POST"]),
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/models", models),
-        Route("/v1/models/{name}", one_model),
+        Route("/v1/models/{name:path}", one_model),
     ]
     if service:
-        routes += [Route("/v1/models/{name}/load", one_model, methods=["POST"]), Route("/ready", ready)]
+        routes[:0] = [Route("/v1/models/{name:path}/load", one_model, methods=["POST"]), Route("/ready", ready)]
     handlers: dict[Any, Any] = {Refusal: refuse, 404: not_found, 405: not_found, 500: crashed}
     app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(OpenAIHeaders)])
     app.state.key, app.state.context, app.state.service = key, context, service

@@ -9,6 +9,22 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CREATED = 1_730_000_000
+BOTH = """
+    frequency_penalty logit_bias logprobs max_tokens model n presence_penalty seed stop stream
+    stream_options temperature top_p user
+"""
+COMPLETIONS_ONLY = """
+    best_of echo prompt suffix
+"""
+CHAT_ONLY = """
+    audio function_call functions max_completion_tokens messages metadata modalities moderation
+    parallel_tool_calls prediction prompt_cache_key prompt_cache_options prompt_cache_retention
+    reasoning_effort response_format safety_identifier service_tier store tool_choice tools
+    top_logprobs verbosity web_search_options
+"""
+KNOWN_TO_COMPLETIONS = frozenset((BOTH + COMPLETIONS_ONLY).split())
+KNOWN_TO_CHAT = frozenset((BOTH + CHAT_ONLY).split())
+"""What openai.types lists; written out, because importing the SDK takes seconds."""
 
 
 class Refusal(Exception):

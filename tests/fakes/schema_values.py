@@ -4,9 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hypothesis import find
-from hypothesis import strategies as st
-
 MISSING: Any = object()
 Schema = Mapping[str, Any]
 
@@ -131,5 +128,8 @@ def _fit_string(schema: Schema, wanted: Any) -> str:
     text = text[: schema.get("maxLength")].ljust(schema.get("minLength", 0), ".")
     pattern = schema.get("pattern")
     if pattern and not re.search(pattern, text):
+        from hypothesis import find
+        from hypothesis import strategies as st
+
         return find(st.from_regex(re.compile(pattern)), lambda found: "\n" not in found)
     return text

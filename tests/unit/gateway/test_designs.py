@@ -15,30 +15,16 @@ from gateway.model_adapter import Designed
 from gateway.settings import Settings
 from shared.design import PLATFORMS, Brief, check, dumps, read_record
 from shared.errors import NotFound
-from tests.fakes.process import openai_server
+from tests.fakes.providers import MODELS, PROVIDERS, Upstreams, running
 
 PATH = "/api/v1/designs"
 BRIEF = {"prompt": "coffee place called Blue Door, 20% off", "platform": "instagram", "format": "square"}
-PROVIDERS = ("custom", "openai")
-MODELS = {"custom": "starter", "openai": "gpt-4o-mini"}
 
 
 @pytest.fixture(scope="module")
-def upstreams() -> Iterator[dict[str, str]]:
-    with openai_server("--service") as custom, openai_server() as openai:
-        yield {"custom": custom, "openai": openai}
-
-
-def settings_of(provider: str, upstreams: dict[str, str], data_dir: Path, **more: Any) -> Settings:
-    return Settings(
-        model_provider=provider,
-        ml_text_url=(upstreams["custom"],),
-        openai_api_key="sk-fake",
-        openai_base_url=f"{upstreams['openai']}/v1",
-        model_text=MODELS[provider],
-        data_dir=data_dir,
-        **more,
-    )
+def upstreams() -> Iterator[Upstreams]:
+    with running() as upstreams:
+        yield upstreams
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -47,8 +33,8 @@ def provider(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(provider: str, upstreams: dict[str, str], tmp_path: Path) -> Settings:
-    return settings_of(provider, upstreams, tmp_path)
+def settings(provider: str, upstreams: Upstreams, tmp_path: Path) -> Settings:
+    return upstreams.settings(provider, tmp_path)
 
 
 @pytest.fixture
@@ -58,10 +44,10 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def one(upstreams: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def one(upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """For what no provider has a part in; the tests share it."""
     data_dir = tmp_path_factory.mktemp("one")
-    with TestClient(create_gateway(settings_of("custom", upstreams, data_dir))) as client:
+    with TestClient(create_gateway(upstreams.settings("custom", data_dir))) as client:
         yield client
 
 
@@ -94,10 +80,10 @@ def test_a_brief_becomes_a_design(client: TestClient, provider: str):
     assert client.get(f"{PATH}/{made['id']}").json() == made
 
 
-def test_both_providers_answer_in_the_same_shape(upstreams: dict[str, str], tmp_path: Path):
+def test_both_providers_answer_in_the_same_shape(upstreams: Upstreams, tmp_path: Path):
     shapes = []
     for name in PROVIDERS:
-        with TestClient(create_gateway(settings_of(name, upstreams, tmp_path / name))) as client:
+        with TestClient(create_gateway(upstreams.settings(name, tmp_path / name))) as client:
             made = make(client, explain=True)
             shapes.append([(field, type(value)) for field, value in made.items()])
     assert shapes[0] == shapes[1]
@@ -119,8 +105,8 @@ def test_explain_names_the_words_of_the_brief(client: TestClient):
     assert any("Blue Door" in words for words in explained["copy"].values())
 
 
-def test_a_platform_has_its_own_model(provider: str, upstreams: dict[str, str], tmp_path: Path):
-    settings = settings_of(provider, upstreams, tmp_path, design_model={"meta": "slow"})
+def test_a_platform_has_its_own_model(provider: str, upstreams: Upstreams, tmp_path: Path):
+    settings = upstreams.settings(provider, tmp_path, design_model={"meta": "slow"})
     with TestClient(create_gateway(settings)) as client:
         assert make(client, platform="META")["model"] == "slow"
         assert make(client, platform="x")["model"] == MODELS[provider]
