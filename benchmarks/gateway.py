@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 from machine import describe, table
@@ -43,7 +43,9 @@ def answers() -> tuple[bytes, bytes]:
     whole = json.dumps({**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}).encode()
     plain = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(whole), whole)
     deltas = [({"content": "word "}, None)] * CHUNKS + [({}, "stop")]
-    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": end}]} for delta, end in deltas]
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": delta, "finish_reason": end}]} for delta, end in deltas
+    ]
     chunks.append({"choices": [], "usage": USAGE})
     events = [json.dumps({**HEAD, "object": "chat.completion.chunk", **chunk}).encode() for chunk in chunks]
     pieces = [b"data: %s\n\n" % event for event in [*events, b"[DONE]"]]
@@ -267,7 +269,7 @@ def watch_memory(upstream: int, folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--litellm-venv", type=Path, help="also measure LiteLLM's proxy from this environment")
     parser.add_argument("--memory", action="store_true", help="resident memory over 100,000 requests")

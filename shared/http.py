@@ -128,7 +128,7 @@ def build_httpx_client(
 
 
 def timed_out(error: BaseException | None) -> bool:
-    """Whether httpx's `error` is a timeout: httpx-aiohttp reports refused and lost connections as ConnectTimeout too."""
+    """Whether httpx's `error` is a timeout: httpx-aiohttp calls lost connections ConnectTimeout too."""
     if not isinstance(error, httpx.TimeoutException):
         return False
     cause = error.__cause__

@@ -108,8 +108,8 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
         refused.should_retry = False
         return refused
     body: Any = error.body  # the SDK unwraps `error` where it finds it
-    wrapped = isinstance(body, dict) and "error" in body  # pyright: ignore[reportUnknownArgumentType]
-    translated = error_from_body(status, body if wrapped else {"error": body})
+    sent: Any = {"error": body} if not isinstance(body, dict) or "error" not in body else body
+    translated = error_from_body(status, sent)
     wait = error.response.headers.get("retry-after", "")
     if wait.isdigit():
         translated.retry_after_s = float(wait)
