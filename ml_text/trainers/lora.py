@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from ml_text import catalog, data
+from ml_text.packed import prepare, report
 from ml_text.settings import TextSettings
 from ml_text.sources import Source, Sources
-from ml_text.trainers.dataset import prepare, report
-from ml_text.trainers.finish import finish, folder_for
 from shared.errors import InvalidRequest
 from shared.training import lora
+from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run, precision
 from shared.training.packing import IGNORED
 from shared.training.settings import TrainingArgs
@@ -66,7 +66,7 @@ def default_name(base: str, dataset: Path) -> str:
 def main(args: Args, settings: TextSettings) -> str:
     base = find_base(args, settings)
     name = args.name or default_name(base.name, args.dataset[0])
-    folder = folder_for(args, settings.data_dir, name)
+    folder = prepare_folder(args, settings.data_dir, name)
     sha256 = data.digest(args.dataset)
     tokenizer = catalog.load_tokenizer(base.folder)
     dtype = torch.bfloat16 if precision(args) == "bf16" else torch.float32
@@ -79,5 +79,5 @@ def main(args: Args, settings: TextSettings) -> str:
     adapted = lora.attach(model, base.name, args.rank, args.alpha, args.dropout, args.target_modules)
     run = Run(args, CausalLoss(adapted.train()), prepared.train, prepared.validation, folder)
     state = run.start()
-    card = {"base": base.name, "trainer": "lora", "dataset_sha256": sha256}
+    card = {"service": "text", "base": base.name, "trainer": "lora", "dataset_sha256": sha256}
     return finish(args, settings.data_dir, name, folder, state, partial(lora.save, adapted), card)

@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from ml_text import data
+from ml_text.packed import prepare, report
 from ml_text.settings import TextSettings
 from ml_text.tokenizer import END, PAD, SPECIAL, train_tokenizer
-from ml_text.trainers.dataset import prepare, report
-from ml_text.trainers.finish import finish, folder_for
 from shared.errors import InvalidRequest
+from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
 from shared.training.packing import IGNORED
 from shared.training.settings import TrainingArgs
@@ -125,7 +125,7 @@ def main(args: Args, settings: TextSettings) -> str:
     if args.sequence_length > args.context_length:
         raise InvalidRequest(f"longer than context_length {args.context_length}", param="sequence_length")
     name = args.name or args.dataset[0].stem
-    folder = folder_for(args, settings.data_dir, name)
+    folder = prepare_folder(args, settings.data_dir, name)
     sha256 = data.digest(args.dataset)
     tokenizer = load_or_train_tokenizer(args, folder / "tokenizer")
     prepared = prepare(args, tokenizer, folder, sha256)
@@ -138,5 +138,5 @@ def main(args: Args, settings: TextSettings) -> str:
         model.to(getattr(torch, args.save_dtype)).save_pretrained(target)
         tokenizer.save_pretrained(target)
 
-    card = {"trainer": "scratch", "parameters": model.num_parameters(), "dataset_sha256": sha256}
+    card = {"service": "text", "trainer": "scratch", "dataset_sha256": sha256, "parameters": model.num_parameters()}
     return finish(args, settings.data_dir, name, folder, state, save, card)

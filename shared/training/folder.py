@@ -18,7 +18,7 @@ RESULT = "result.json"
 """Marks a run that came to its end; the next one in the same folder may clear it away."""
 
 
-def folder_for(args: TrainingArgs, data_dir: Path, name: str) -> Path:
+def prepare_folder(args: TrainingArgs, data_dir: Path, name: str) -> Path:
     """`output_dir`, or DATA_DIR/runs/NAME, ready to start or to resume. InvalidRequest before hours are spent."""
     registry.check_name(name)
     folder = args.output_dir or data_dir / "runs" / name
@@ -45,14 +45,13 @@ def finish(
     save: Callable[[Path], None],
     card: dict[str, Any],
 ) -> str:
-    """Save to `folder`/model and publish it as `name`, unless it is only to stay there; what was made is returned."""
+    """Save to `folder`/model and publish it as `name`, unless it is only to stay there; name or folder is returned."""
     draft, model = folder / ".model", folder / "model"
     shutil.rmtree(draft, ignore_errors=True)
     save(draft)
     shutil.rmtree(model, ignore_errors=True)
     draft.rename(model)
     card = {
-        "service": "text",
         **card,
         "args": args.model_dump(mode="json", exclude_none=True, exclude={"resume", "restart"}),
         "metrics": {key: value for key, value in asdict(state).items() if abs(value) < float("inf")},
