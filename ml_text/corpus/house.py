@@ -39,18 +39,36 @@ GROUPS = {"meta": "meta", "facebook": "meta", "instagram": "meta", "linkedin": "
 FONTS = ("Merriweather", "Nunito")
 LAYOUTS = {
     "tall": Layout("house tall", (Stack(("headline", "line", "line2", *FACTS, "cta", "brand"), "top", "right"),), 112),
-    "square": Layout("house square", (Stack(("brand", *FACTS), "top"), Stack(("line", "cta", "headline"), "bottom")), 112),
+    "square": Layout(
+        "house square", (Stack(("brand", *FACTS), "top"), Stack(("line", "cta", "headline"), "bottom")), 112
+    ),
     "wide": Layout("house wide", (Stack(("line", "headline", *FACTS, "cta", "brand"), "middle", "center"),), 110),
 }
-CLASSES = {"tall": ("right", "top", "first"), "square": ("left", "bottom", "later"), "wide": ("center", "middle", "second")}
+CLASSES = {
+    "tall": ("right", "top", "first"),
+    "square": ("left", "bottom", "later"),
+    "wide": ("center", "middle", "second"),
+}
 """canvas -> align, third and order of `layout_class`"""
 FORMS = {
     "offer": re.compile(r"[^.!]+\?"),
     "date": re.compile(r"[^.?!]+\. [^.?!]+\."),
     "plain": re.compile(r"Hello, [^?!]+\.?"),
 }
-QUESTIONS = ["Ready for {p}?", "Care for {a} {p}?", "Who said {p} cost a lot?", "Why not {a} {p}?", "Have you tried {a} {p}?"]
-BEATS = ["Good {p}. Good company.", "Come early. Stay long.", "{A} {p}. Mark the day.", "One day. {A} {p}.", "Save the day. Bring friends."]
+QUESTIONS = [
+    "Ready for {p}?",
+    "Care for {a} {p}?",
+    "Who said {p} cost a lot?",
+    "Why not {a} {p}?",
+    "Have you tried {a} {p}?",
+]
+BEATS = [
+    "Good {p}. Good company.",
+    "Come early. Stay long.",
+    "{A} {p}. Mark the day.",
+    "One day. {A} {p}.",
+    "Save the day. Bring friends.",
+]
 GREETINGS = ["Hello, {p}.", "Hello, {a} {p}.", "Hello, {a} days.", "Hello, better {p}."]
 
 
@@ -103,7 +121,9 @@ def _headline(r: Random, story: Story, kind: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m ml_text.corpus.house", description="Make the example of a house style.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ml_text.corpus.house", description="Make the example of a house style."
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--held-out", type=Path, required=True)

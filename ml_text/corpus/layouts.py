@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from ml_text.corpus.topics import Palette
@@ -279,7 +280,7 @@ def _break(text: str, lines: int) -> str | None:
 
 def _split(words: list[str], cuts: tuple[int, ...]) -> list[str]:
     edges = (0, *cuts, len(words))
-    return [" ".join(words[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [" ".join(words[a:b]) for a, b in pairwise(edges)]
 
 
 def _pile(column: list[_Box], stack: Stack, margin: int, left: int, right: int, height: int, gap: int) -> None:

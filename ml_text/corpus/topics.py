@@ -32,7 +32,6 @@ def load_topics() -> tuple[Topic, ...]:
 
 def _read(path: Path) -> Topic:
     row = json.loads(path.read_text())
-    palettes = [tuple(color.lower() for color in palette) for palette in row.pop("palettes")]
-    return Topic(
-        **{key: value if key == "topic" else tuple(value) for key, value in row.items()}, palettes=tuple(palettes)
-    )
+    name, palettes = row.pop("topic"), row.pop("palettes")
+    colors = tuple(tuple(color.lower() for color in palette) for palette in palettes)
+    return Topic(topic=name, palettes=colors, **{key: tuple(phrases) for key, phrases in row.items()})

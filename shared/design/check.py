@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -19,7 +19,7 @@ Px = Field(ge=0, le=4096)
 class Text(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    type: str = Field(pattern="^text$")
+    type: Literal["text"]
     text: str = Field(min_length=1, max_length=200)
     x: int = Px
     y: int = Px
@@ -36,7 +36,7 @@ class Text(BaseModel):
 class Rect(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    type: str = Field(pattern="^rect$")
+    type: Literal["rect"]
     x: int = Px
     y: int = Px
     width: int = Field(ge=1, le=4096)
@@ -51,7 +51,7 @@ class Rect(BaseModel):
 class Image(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    type: str = Field(pattern="^image$")
+    type: Literal["image"]
     prompt: str = Field(max_length=400)
     x: int = Px
     y: int = Px
@@ -67,7 +67,7 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     background_color: str = Color
-    elements: list[Text | Rect | Image] = Field(min_length=1, max_length=40)
+    elements: list[Annotated[Text | Rect | Image, Field(discriminator="type")]] = Field(min_length=1, max_length=40)
 
 
 class Box(NamedTuple):
@@ -92,9 +92,7 @@ def check(answer: str, brief: Brief, elements: Sequence[str] = ("text",)) -> dic
     try:
         spec = SPEC.validate_json(answer)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise UpstreamInvalid(f"not a design spec: {where}: {first['msg']}") from error
+        raise UpstreamInvalid(f"not a design spec: {first_error(error)}") from error
     wrong = problems(spec, brief, elements)
     if wrong:
         raise UpstreamInvalid("not a usable design: " + "; ".join(wrong[:5]))
@@ -106,9 +104,15 @@ def check_edited(spec: object, brief: Brief) -> dict[str, Any]:
     try:
         return SPEC.validate_python(spec).model_dump()
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["edited_spec", *(str(part) for part in first["loc"])])
-        raise InvalidRequest(f"{where}: {first['msg']}", param="edited_spec") from error
+        raise InvalidRequest(first_error(error, "edited_spec"), param="edited_spec") from error
+
+
+def first_error(error: ValidationError, root: str = "") -> str:
+    """ "root.elements.0.x: what is wrong": the first of pydantic's errors, without its name for the kind of element."""
+    first = error.errors()[0]
+    path = first["loc"]
+    parts = [str(part) for at, part in enumerate(path) if at == 0 or not isinstance(path[at - 1], int)]
+    return ".".join([root] * bool(root) + parts) + f": {first['msg']}"
 
 
 def problems(spec: Spec, brief: Brief, elements: Sequence[str] = ("text",)) -> list[str]:

@@ -15,7 +15,7 @@ ASCENT = 0.95
 
 
 def svg(spec: Mapping[str, Any], width: int, height: int) -> str:
-    """An SVG document of `width` x `height` px. Each line is stretched to its measured width, so every browser agrees."""
+    """An SVG document of `width` x `height` px; each line is stretched to its measured width: every browser agrees."""
     shapes = "".join(_SVG[element["type"]](element) for element in spec["elements"])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'

@@ -79,7 +79,9 @@ def find_facts(prompt: str) -> Facts:
     """The facts of a brief, in the order in which they stand."""
     figures = [match.group() for match in FIGURE.finditer(prompt)]
     # "Sunday April 10" is a day and a date: the month belongs to its figure.
-    worded = FIGURE.sub(lambda match: " " * len(match.group()) if DATED.search(match.group()) else match.group(), prompt)
+    worded = FIGURE.sub(
+        lambda match: " " * len(match.group()) if DATED.search(match.group()) else match.group(), prompt
+    )
     names: list[str] = []
     opening: list[str] = []
     for match in NAME.finditer(worded):

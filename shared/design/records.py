@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.design.brief import Brief
-from shared.design.check import SPEC
+from shared.design.check import SPEC, first_error
 
 
 def dumps(spec: Mapping[str, Any]) -> str:
@@ -25,7 +25,5 @@ def read_record(row: Mapping[str, Any]) -> tuple[Brief, dict[str, Any]]:
     try:
         spec = SPEC.validate_json(response) if isinstance(response, str) else SPEC.validate_python(response)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["response", *(str(part) for part in first["loc"])])
-        raise ValueError(f"`{where}`: {first['msg']}") from error
+        raise ValueError(first_error(error, "response")) from error
     return brief, spec.model_dump()

@@ -68,7 +68,7 @@ def layout_class(spec: Spec, width: int, height: int) -> LayoutClass:
         wide, high = measure(element["text"], element["fontFamily"], element["fontSize"])
         boxes.append((element["x"], element["y"], element["x"] + wide, element["y"] + high))
     main = texts(spec).index(headline(spec))
-    left, top, right, bottom = boxes[main]
+    _, top, _, bottom = boxes[main]
     edges = {
         "left": [box[0] for box in boxes],
         "center": [(box[0] + box[2]) / 2 for box in boxes],
