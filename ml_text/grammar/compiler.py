@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from llguidance.hf import from_tokenizer
 from transformers import PreTrainedTokenizerFast
@@ -44,7 +43,8 @@ class GrammarCompiler:
         """`vocab_size` is the width of the model's logits, `eos_ids` are all its end tokens."""
         size = vocab_size or len(tokenizer)
         ends = [tokenizer.eos_token_id] if eos_ids is None else list(eos_ids)
-        tokens = from_tokenizer(tokenizer, n_vocab=size, eos_token=ends)  # pyright: ignore[reportArgumentType]
+        slices = LLTokenizer.json_slices()
+        tokens = from_tokenizer(tokenizer, size, ends, slices)  # pyright: ignore[reportArgumentType]
         self.vocabulary = Vocabulary(tokens, size, tuple(tokens.eos_tokens), _byte_ids(tokens, size))
         self._cache: OrderedDict[str, Grammar] = OrderedDict()
         self._lock = threading.Lock()
@@ -99,9 +99,9 @@ class Grammar:
         return Guard(self._vocabulary, self._matcher.deep_copy(), list(self._path), max_tokens)
 
 
-def _byte_ids(tokens: LLTokenizer, size: int) -> np.ndarray:
-    """(256,) the token that spells each byte alone, -1 if none; a plain piece comes after its byte fallback."""
-    found = np.full(256, -1, dtype=np.int64)
+def _byte_ids(tokens: LLTokenizer, size: int) -> dict[int, int]:
+    """byte -> the token that spells it alone: a plain piece, which comes after its byte fallback."""
+    found: dict[int, int] = {}
     for token in range(size):
         if not tokens.is_special_token(token):
             spelled = tokens.decode_bytes([token])

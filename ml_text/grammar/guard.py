@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from llguidance import LLMatcher, LLTokenizer
-from numpy.typing import NDArray
 from torch import Tensor
 
 from shared.errors import ServiceError
@@ -24,6 +23,8 @@ MAX_SKIPPED = 8
 FILLERS = b"0@.-:/123456789TZabcdefghijklmnopqrstuvwyxABCDEFGHIJKLMNOPQRSUVWXYz"
 """What a path tries inside a value that may not end yet; separators early, so that formats end soon."""
 
+OPENERS = b"[{\\"
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -31,14 +32,8 @@ class Vocabulary:
     size: int
     """The width of the logits."""
     eos_ids: tuple[int, ...]
-    byte_ids: NDArray[np.int64]
-    """(256,) the token that spells each byte alone, -1 where there is none."""
-
-    def legal_bytes(self, matcher: LLMatcher) -> tuple[frozenset[int], NDArray[np.uint8]]:
-        """The bytes that single tokens may add to `matcher`, and its whole mask, 8 tokens per byte."""
-        words = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
-        bits = words[self.byte_ids >> 3] >> (self.byte_ids & 7).astype(np.uint8) & 1
-        return frozenset(np.flatnonzero(bits * (self.byte_ids >= 0)).tolist()), words
+    byte_ids: dict[int, int]
+    """byte -> the token that spells it alone."""
 
 
 class Guard:
@@ -55,15 +50,16 @@ class Guard:
         self._matcher = matcher
         self._path = path
         self._closing = False  # the matcher hit a limit: the path is all that is known to be valid
-        self._bits = np.zeros((vocabulary.size + 31) // 32, dtype=np.int32)
+        self._bits = np.zeros((vocabulary.size + 31) // 32, dtype=np.uint32)
+        self._address = self._bits.ctypes.data
 
     def mask(self) -> Tensor:
         """What may come next: (V,) bool, new at every call."""
-        self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)
+        self._matcher.unsafe_compute_mask_ptr(self._address, self._bits.nbytes)
         if self._closing or self._matcher.is_error():
             self._closing = True
             self._bits[:] = 0
-            self._bits[self._path[0] >> 5] = np.uint32(1 << (self._path[0] & 31)).view(np.int32)
+            self._bits[self._path[0] >> 5] = 1 << (self._path[0] & 31)
         allowed = np.unpackbits(self._bits.view(np.uint8), count=self._vocabulary.size, bitorder="little")
         return torch.from_numpy(allowed.view(np.bool_))
 
@@ -72,7 +68,7 @@ class Guard:
 
         Raises ServiceError when `token` is not one that the last `mask` allowed.
         """
-        if not self._bits[token >> 5] >> (token & 31) & 1:
+        if not int(self._bits[token >> 5]) >> (token & 31) & 1:
             raise ServiceError(f"token {token} was sampled against the mask", code="broken_grammar")
         if token in self._vocabulary.eos_ids:
             self.done = True
@@ -109,27 +105,27 @@ def closing_path(
     known: Sequence[int] = (),
     deadline_s: float | None = None,
 ) -> list[int] | None:
-    """Tokens that complete the document from `matcher` (left as it is), then an end token; None if more than `limit`.
+    """Tokens that complete the document from `matcher`, then an end token; None if more than `limit` are needed.
 
-    `known` is a path of the state one token before. `deadline_s` bounds the time; without it the answer depends on
-    the arguments alone, as same seed, same text asks for.
+    `matcher` walks and comes back, unless it hits one of its limits. `known` is a path of the state one token before.
+    `deadline_s` bounds the time; without it the answer depends on the arguments alone: same seed, same text.
     """
     known = list(known) or [vocabulary.eos_ids[0]]
     end = None if deadline_s is None else time.monotonic() + deadline_s
     head: list[int] = []
     used: Counter[int] = Counter()
-    walker: LLMatcher | None = None
-    while len(head) <= limit:
-        tail = _tail(walker or matcher, known)
-        if tail is not None:
-            path = _respelled(vocabulary, matcher, head) + tail
-            return path if len(path) - 1 <= limit else None
-        walker = walker or matcher.deep_copy()
-        step = walker.compute_ff_tokens() or _next_token(vocabulary, walker, used)
-        if not step or not walker.consume_tokens(step) or (end is not None and time.monotonic() > end):
-            return None
+    while (tail := _tail(matcher, known)) is None:
+        step = matcher.compute_ff_tokens() or _next_token(vocabulary, matcher, used)
+        late = end is not None and time.monotonic() > end
+        if late or not step or len(head) + len(step) > limit or not matcher.consume_tokens(step):
+            break
         head += step
-    return None
+    if matcher.is_error():
+        return None
+    matcher.rollback(len(head))
+    if tail is None or len(head) + len(tail) - 1 > limit:
+        return None
+    return _respelled(vocabulary, matcher, head) + tail
 
 
 def _tail(matcher: LLMatcher, known: list[int]) -> list[int] | None:
@@ -147,22 +143,37 @@ def _tail(matcher: LLMatcher, known: list[int]) -> list[int] | None:
 
 def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) -> list[int]:
     """The token that seems to end the document soonest; [] when nothing may follow."""
-    legal, words = vocabulary.legal_bytes(matcher)
-    in_text = b"Z"[0] in legal or b"~"[0] in legal
+    ids = vocabulary.byte_ids
+
+    def legal(byte: int) -> bool:
+        return byte in ids and matcher.validate_tokens([ids[byte]]) == 1
+
+    in_text = legal(ord("Z")) or legal(ord("~"))
     # inside a string brackets are only letters, and the quote alone closes
     for byte in b'"' if in_text else b'}],:"':
-        if byte in legal and used[byte] < 64:
-            if byte == b'"'[0]:
+        if used[byte] < 64 and legal(byte):
+            if byte == ord('"'):
                 used.clear()  # another value, another alphabet
-            break
-    else:
-        order = [byte for byte in FILLERS if byte in legal] or sorted(legal - set(b"[{\\")) or sorted(legal)
-        if not order:
-            whole = np.flatnonzero(np.unpackbits(words, count=vocabulary.size, bitorder="little"))
-            return [int(token) for token in whole[:1]]
-        byte = min(order, key=lambda byte: used[byte])
+            used[byte] += 1
+            return [ids[byte]]
+    for byte in sorted(FILLERS, key=lambda byte: used[byte]):
+        if legal(byte):
+            used[byte] += 1
+            return [ids[byte]]
+    return _any_token(vocabulary, matcher, used)
+
+
+def _any_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) -> list[int]:
+    """What else may follow: other bytes first, then whole pieces, for tokenizers that cannot spell every byte."""
+    bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+    allowed = np.flatnonzero(np.unpackbits(bits, count=vocabulary.size, bitorder="little")).tolist()
+    spelled = {token: byte for byte, token in vocabulary.byte_ids.items()}
+    single = [spelled[token] for token in allowed if token in spelled]
+    if not single:
+        return allowed[:1]
+    byte = min(single, key=lambda byte: (byte in OPENERS, used[byte], byte))
     used[byte] += 1
-    return [int(vocabulary.byte_ids[byte])]
+    return [vocabulary.byte_ids[byte]]
 
 
 def _respelled(vocabulary: Vocabulary, matcher: LLMatcher, path: list[int]) -> list[int]:
