@@ -30,7 +30,7 @@ class Suite:
 def running(folder: Path, **environment: str) -> Iterator[Suite]:
     """`make up` with DATA_DIR in `folder`, from ready until the block ends. RuntimeError with its log if it fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    port, text_port = _free_ports(2)
+    port, text_port = free_ports(2)
     ports = {"GATEWAY_PORT": str(port), "ML_TEXT_PORT": str(text_port)}
     log = folder / "up.log"
     with log.open("w") as out:
@@ -60,7 +60,8 @@ def _wait(suite: Suite, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"the suite is not ready:\n{suite.log.read_text()[-4000:]}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listened on a moment ago."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:
