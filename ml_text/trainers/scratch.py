@@ -65,7 +65,7 @@ class SparseLoss(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         # validation has batches of another size, and is not worth a second compilation
-        decoder = self.compiled if self.compiled and self.training else self.model.model
+        decoder = self.compiled if self.compiled is not None and self.training else self.model.model
         hidden = decoder(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
         learnt = targets != IGNORED
         logits = self.model.lm_head(hidden[learnt])  # (N, V)

@@ -121,10 +121,10 @@ def test_minutes_end_a_run_with_the_rate_at_its_lowest(tmp_path):
 
 
 def test_the_best_weights_win(tmp_path):
-    """The rate explodes after step 10, so that later weights are worse."""
-    run = Run(settings(max_steps=20, eval_steps=1, weight_decay=0), Tiny(), counting(41, 1), counting(9, 2), tmp_path)
+    """From step 10 on it climbs, so that later weights are worse."""
+    run = Run(settings(max_steps=20, eval_steps=1), Tiny(), counting(41, 1), counting(9, 2), tmp_path)
     plain = run.step
-    run.step = lambda index, rate: plain(index, rate if run.state.step < 10 else 100.0)  # type: ignore[method-assign]
+    run.step = lambda index, rate: plain(index, rate if run.state.step < 10 else -rate)  # type: ignore[method-assign]
     state = run.start()
     assert state.best_step <= 11
     run.model.eval()
