@@ -117,8 +117,11 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 LOWER = "a-zß-öø-ÿ"
 UPPER = "A-ZÀ-ÖØ-Þ"
-JOINT = r"[ ,;/&+'’()\"–—-]"
-STOP = r"[.!?:…\n]"
+JOINT = r"(?:[,;:)\"'’]? (?:[&+–—-] )?[(\"]?|[-/'’])"
+"""Between two words of a sentence."""
+STOP = r"(?:[.!?…]{1,3}[\"')]? |[.!?…,;:–—-]{0,3}[\"')]?\n[(\"]?)"
+"""Between two sentences or lines."""
+END = r"(?:[.!?…]{1,3}[\"')]?|[\"')])?"
 
 
 def copy_pattern(spans: Sequence[str]) -> str:
@@ -131,11 +134,10 @@ def copy_pattern(spans: Sequence[str]) -> str:
     free = f"[{LOWER}]+"
     word = f"(?:{free}|{span})" if span else free
     opening = f"(?:[{UPPER}][{LOWER}]*|{word})"
-    joint, stop = f"{JOINT}{{1,3}}", f"{JOINT}{{0,2}}{STOP}{{1,3}}{JOINT}{{0,2}}"
-    said = f"{opening}(?:{joint}{word}|{stop}{opening}){{0,{MAX_WORDS}}}"
+    said = f"{opening}(?:{JOINT}{word}|{STOP}{opening}){{0,{MAX_WORDS}}}"
     loud = f"[{UPPER}]+" + (f"|{span}" if span else "")
-    shout = f"(?:{loud})(?:(?:{joint}|{stop})(?:{loud})){{0,{MAX_WORDS}}}"
-    return f"^(?:{said}|{shout})(?:{STOP}{{1,3}}|[\"')])?$"
+    shout = f"(?:{loud})(?:(?:{JOINT}|{STOP})(?:{loud})){{0,{MAX_WORDS}}}"
+    return f"^(?:{said}|{shout}){END}$"
 
 
 def _literal(span: str) -> str:
