@@ -1,4 +1,4 @@
-"""The command-line chat: `python -m gateway.chat [--model NAME] [--url URL] [--system TEXT]`.
+"""The command-line chat: `python -m gateway.chat [--model NAME] [--url URL] [--system TEXT] [--max-tokens N]`.
 
 Remembers what was said, writes the answer as it comes, colours code. Ctrl-C stops an answer, /reset forgets the chat,
 /exit or Ctrl-D leaves. Without a terminal each line of the input is a message, and nothing is coloured.
@@ -80,9 +80,10 @@ def _lexer(fence: str) -> Lexer | None:
 class Chat:
     """What was said so far, and how it goes on."""
 
-    def __init__(self, ai: UnifiedAI, model: str | None, system: str | None) -> None:
+    def __init__(self, ai: UnifiedAI, system: str | None = None, **options: Any) -> None:
+        """`options` are those of /v1/chat/completions."""
         self.ai = ai
-        self.options: dict[str, Any] = {"model": model} if model else {}
+        self.options = options
         self.opening = [{"role": "system", "content": system}] if system else []
         self.said: list[dict[str, str]] = []
 
@@ -170,12 +171,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", help="a name out of /v1/models; default: the gateway's own choice")
     parser.add_argument("--url", help="the gateway; default: GATEWAY_URL, else http://127.0.0.1:8000")
     parser.add_argument("--system", help="what the model is told before the chat begins")
+    parser.add_argument("--max-tokens", type=int, help="the longest answer")
     options = parser.parse_args(arguments)
     interactive = sys.stdin.isatty()
     if interactive:
         print(HELP)
     with UnifiedAI(base_url=options.url) as ai:
-        chat = Chat(ai, options.model, options.system)
+        wanted = {"model": options.model, "max_completion_tokens": options.max_tokens}
+        chat = Chat(ai, options.system, **{name: value for name, value in wanted.items() if value is not None})
         status = talk(chat, typed() if interactive else sys.stdin, sys.stdout, sys.stderr)
     return 0 if interactive else status
 

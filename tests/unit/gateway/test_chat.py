@@ -68,7 +68,7 @@ def test_nobody_there():
 
 
 def test_the_oldest_is_forgotten_when_the_context_is_full(ai: UnifiedAI):
-    chat = Chat(ai, "recall", None)
+    chat = Chat(ai, model="recall")
     for number in range(12):
         said = "".join(chat.ask(f"message {number}"))
         assert said.endswith(f"message {number}")
@@ -77,7 +77,7 @@ def test_the_oldest_is_forgotten_when_the_context_is_full(ai: UnifiedAI):
 
 
 def test_an_error_leaves_no_trace(ai: UnifiedAI):
-    chat = Chat(ai, "recall", None)
+    chat = Chat(ai, model="recall")
     list(chat.ask("first"))
     chat.options["model"] = "fail-500"
     with pytest.raises(ServiceError):
@@ -86,7 +86,7 @@ def test_an_error_leaves_no_trace(ai: UnifiedAI):
 
 
 def test_what_was_read_of_a_stopped_answer_is_remembered(ai: UnifiedAI):
-    chat = Chat(ai, "slow", None)
+    chat = Chat(ai, model="slow")
     answer = chat.ask("tell me something long")
     begun = next(piece for piece in answer if piece)
     answer.close()
@@ -120,7 +120,7 @@ def test_an_unknown_language_stays_plain():
 
 def test_no_colours_without_a_terminal(ai: UnifiedAI):
     out, err = io.StringIO(), io.StringIO()
-    assert talk(Chat(ai, "recall", None), ["```python\ndef f(): pass\n```"], out, err) == 0
+    assert talk(Chat(ai, model="recall"), ["```python\ndef f(): pass\n```"], out, err) == 0
     assert out.getvalue() == "```python\ndef f(): pass\n```\n"
 
 
@@ -184,7 +184,7 @@ def test_leaving_early_closes_the_stream():
             closed.append(True)
 
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
-    chat = Chat(UnifiedAI("http://gateway", transport=transport), None, None)
+    chat = Chat(UnifiedAI("http://gateway", transport=transport))
     answer = chat.ask("go on")
     assert next(answer) == "on and "
     answer.close()
