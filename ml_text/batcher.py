@@ -317,13 +317,10 @@ class Batcher:
         self.generated += 1
         ended = closed or token in job.end_ids
         text = "" if token in job.end_ids else job.text.push(token)
-        if ended or job.text.stopped:
-            reason = "stop"
-        else:
-            reason = "length" if len(job.output_ids) >= job.max_tokens else None
-        if reason:
-            text += job.text.finish()
-            reason = "stop" if job.text.stopped else reason  # the held back rest completed a stop string
+        full = len(job.output_ids) >= job.max_tokens
+        if ended or full or job.text.stopped:
+            text += job.text.finish()  # may complete a stop string too
+        reason = "stop" if ended or job.text.stopped else "length" if full else None
         if job.stream:
             if text or reason:
                 self._outbox.append((job, Delta(text, reason, len(job.output_ids))))

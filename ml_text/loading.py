@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -14,9 +14,6 @@ from ml_text.settings import TextSettings
 from ml_text.slots import SlotCache
 from ml_text.sources import Source, parameter_count
 from shared.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
 
 BYTES = {torch.float32: 4.0, torch.bfloat16: 2.0, torch.float16: 2.0}
 QUANTIZED_BYTES = {"nf4": 0.7, "int8": 1.2}
@@ -96,7 +93,7 @@ def load(source: Source, settings: TextSettings) -> Loaded:
     memory.require(facts.size_bytes, device, source.name)
     model = catalog.load_model(source.folder, facts.dtype, settings.quantize, str(device))
     tokenizer = catalog.load_tokenizer(source.folder)
-    packed = is_copied(facts, settings) and prepack.prepack(model)
+    packed = is_copied(facts, settings) and prepack.prepack(model, facts.dtype)
     return Loaded(source, facts, model, tokenizer, _end_ids(model, tokenizer), _defaults(model), packed)
 
 

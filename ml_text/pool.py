@@ -157,7 +157,7 @@ class Pool:
         model = catalog.load_model(base.folder, facts.dtype, None, str(resident.base.device))
         model = adapters.merge(model, source.folder, source.name)
         if resident.base.packed:
-            loading.prepack.prepack(model)
+            loading.prepack.prepack(model, facts.dtype)
         return forward_of(model, catalog.FAMILIES[facts.family].windows)
 
     def _switched(self, resident: Resident, source: Source) -> Forward:
@@ -179,7 +179,7 @@ class Pool:
         return made[0]
 
     async def _free(self, size_bytes: int, source: Source) -> None:
-        """Unload what nobody uses, least recently used first, until `size_bytes` more fit. OutOfMemory if they never do."""
+        """Unload what nobody uses, oldest first, until `size_bytes` more fit. OutOfMemory if they never do."""
         device = loading.choose_device(self._settings)
         budget = self._settings.memory_mb * 2**20
         while True:

@@ -144,6 +144,7 @@ async def completion(engine: "Engine", body: CompletionRequest) -> Completion:
 async def completion_chunks(engine: "Engine", body: CompletionRequest) -> AsyncIterator[bytes]:
     """The chunks of one prompt after the other, told apart by the choice's index."""
     prompt_tokens = completion_tokens = 0
+    chunk: dict[str, Any] = {}
     for index, request in enumerate(completion_requests(body)):
         async with engine.open(request) as answer:
             chunk = _chunk_head("cmpl-", "text_completion", answer, body)

@@ -1,4 +1,7 @@
-"""The text service over HTTP: OpenAI's chat and completions, models, designs. `python -m ml_text.serve --model NAME`."""
+"""The text service over HTTP: OpenAI's chat and completions, models, designs.
+
+python -m ml_text.serve --model NAME
+"""
 
 import argparse
 import asyncio
@@ -45,8 +48,8 @@ class Service:
     async def start(self) -> None:
         try:
             module = await asyncio.to_thread(importlib.import_module, "ml_text.engine")
-            self.engine = module.Engine(self.settings, self.sources, self.preload)
-            await self.engine.load(self.preload)
+            engine = self.engine = module.Engine(self.settings, self.sources, self.preload)
+            await engine.load(self.preload)
             self.ready = True
         except ServiceError as error:
             self.state = f"{self.preload} cannot be loaded: {error}"

@@ -14,7 +14,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 from ml_text import memory
 
-LENGTH_STEP = 64
+LENGTH_STEP = 16
 """A decode step attends to a multiple of this many positions: few distinct shapes, little padding."""
 
 
@@ -87,6 +87,15 @@ class SlotLayer(CacheLayerMixin):
         keys[rows, :, place.lengths], values[rows, :, place.lengths] = key_states[:, :, 0], value_states[:, :, 0]
         return keys[:count, :, : place.length], values[:count, :, : place.length]
 
+    def grown(self, slots: int, length: int) -> tuple[Tensor, Tensor] | None:
+        """A larger copy of keys and values; None when there are none yet."""
+        if self.keys is None or self.values is None:
+            return None
+        larger = [old.new_zeros((slots, old.shape[1], length, old.shape[3])) for old in (self.keys, self.values)]
+        for new, old in zip(larger, (self.keys, self.values), strict=True):
+            new[: old.shape[0], :, : old.shape[2]] = old
+        return larger[0], larger[1]
+
     def get_seq_length(self) -> int:
         return 0  # positions and masks are passed in, so that nobody derives them from here
 
@@ -107,37 +116,27 @@ class SlotCache(Cache):
         self.place: Place | None = None
         self.bytes_per_position = bytes_per_position
         self.rows = torch.arange(0, device=device)
-        super().__init__(layers=[SlotLayer(self) for _ in range(layers)])
+        self.stores = [SlotLayer(self) for _ in range(layers)]
+        super().__init__(layers=list(self.stores))
 
     def reserve(self, slots: int, length: int) -> None:
-        """Room for `slots` requests of `length` positions; raises OutOfMemory and changes nothing when it does not fit."""
+        """Room for `slots` requests of `length` positions; OutOfMemory, and nothing changed, if it does not fit."""
         if slots <= self.slots and length <= self.length:
             return
         # doubling keeps the copies rare; a step below 4 slots or 256 positions is not worth one
         slots = self.slots if slots <= self.slots else max(4, slots, min(2 * self.slots, slots + 8))
         length = self.length if length <= self.length else max(256, -(-length // 256) * 256)
         memory.require(slots * length * self.bytes_per_position, self.rows.device, "the conversation's cache")
-        grown = [self._grown(layer, slots, length) for layer in self.layers]
-        for layer, pair in zip(self.layers, grown, strict=True):
+        grown = [layer.grown(slots, length) for layer in self.stores]
+        for layer, pair in zip(self.stores, grown, strict=True):
             if pair is not None:
                 layer.keys, layer.values = pair
         self.slots, self.length = slots, length
         self.rows = torch.arange(slots, device=self.rows.device)
 
-    @staticmethod
-    def _grown(layer: Any, slots: int, length: int) -> tuple[Tensor, Tensor] | None:
-        if not layer.is_initialized:
-            return None
-        new: list[Tensor] = []
-        for old in (layer.keys, layer.values):
-            store = old.new_zeros((slots, old.shape[1], length, old.shape[3]))
-            store[: old.shape[0], :, : old.shape[2]] = old
-            new.append(store)
-        return new[0], new[1]
-
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of one slot over another."""
-        for layer in self.layers:
-            if layer.is_initialized and layer.keys is not None and layer.values is not None:
+        for layer in self.stores:
+            if layer.keys is not None and layer.values is not None:
                 layer.keys[target, :, :length] = layer.keys[source, :, :length]
                 layer.values[target, :, :length] = layer.values[source, :, :length]

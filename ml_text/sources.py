@@ -1,4 +1,4 @@
-"""From a model's name to its folder: published versions, the starter, the operator's own, and what the hub's cache has."""
+"""From a model's name to its folder: published versions, the starter, the operator's own, the hub's cache."""
 
 import json
 import math
