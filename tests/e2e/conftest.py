@@ -20,7 +20,6 @@ from tests.e2e.tiny import build_tiny_llama
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
 STARTER = ROOT / "ml_text" / "starter" / "model.safetensors"
-WITHOUT_STARTER = {} if STARTER.is_file() else {"ML_TEXT_MODEL": "tiny", "MODEL_TEXT": "tiny"}
 
 
 @dataclass
@@ -105,7 +104,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     folder = tmp_path_factory.mktemp("suite")
     build_tiny_llama(folder / "tiny")
     registry.publish(folder / "data", "tiny", folder / "tiny", {"service": "text"})
-    running = start_suite(folder, **WITHOUT_STARTER)
+    running = start_suite(folder)
     try:
         wait_until_ready(running)
         yield running
