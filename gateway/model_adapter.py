@@ -39,8 +39,8 @@ PROVIDERS: Mapping[str, Provider] = {
     "custom": Provider(text=custom.build_text, default_text="starter"),
     "openai": Provider(text=openai.build_text, closed=False),
 }
-TRIES = 2
-"""A model whose design is unusable is asked once more."""
+SECOND_SEED = 1
+"""A model whose design is unusable is asked once more, so that another one comes."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,16 @@ class ModelAdapter:
             "messages": messages(brief),
             "response_format": response_format(brief, elements),
         }
-        for left in reversed(range(TRIES)):
+        for again in (False, True):
+            request = {**body, "seed": SECOND_SEED} if again else body
+            answer: Any = orjson.loads(await text.answer("chat/completions", request))
             try:
-                answer: Any = orjson.loads(await text.answer("chat/completions", body))
                 spec = check(_content(answer), brief, elements)
-                return Designed(spec, answer["model"], text.provider)
             except UpstreamInvalid:
-                if not left:
+                if again:
                     raise
+            else:
+                return Designed(spec, str(answer.get("model") or request["model"]), text.provider)
         raise AssertionError("unreachable")
 
     async def generate_design_spec(

@@ -7,7 +7,7 @@ unknown fields pass, models `starter` and `grown` tell their size and can be loa
 
     fail-429 fail-500   that error, always; `fail-429` says retry-after-ms
     flaky-500           every odd call fails, so that a client that retries gets through
-    bad-json            structured output that is not JSON; bad-json-once only the first time for these messages
+    bad-json            structured output that is not JSON; bad-json-once only without a seed
     bad-design          JSON of the schema, but a design that no check lets through
     recall              repeats all that it was sent
     slow                repeats the last message, 50 ms per word
@@ -134,9 +134,7 @@ def answer(request: Request, body: dict[str, Any], choice: int) -> str:
     if problem:
         message = f"Invalid schema for response_format '{schema['name']}': {problem}"
         raise Refusal(400, "invalid_request_error", message, param="response_format")
-    seen = request.app.state.calls
-    seen[model, json.dumps(messages)] += 1
-    if model == "bad-json" or (model == "bad-json-once" and seen[model, json.dumps(messages)] == 1):
+    if model == "bad-json" or (model == "bad-json-once" and body.get("seed") is None):
         return '{"background_color": "#12'
     text = structured(messages, schema["schema"], seed)
     return json.dumps({**json.loads(text), "elements": []}) if model == "bad-design" else text
