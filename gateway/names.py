@@ -11,9 +11,9 @@ from shared.errors import NotFound, ServiceError
 
 Aliases = Mapping[str, Mapping[str, str]]
 FRESH_S = 5.0
-"""After this the list is fetched again; a name that it lacks is looked for sooner."""
-PAUSE_S = 0.25
-"""Unknown names cause no more than one fetch in this time."""
+"""After this the list is fetched again; for a name that it lacks at once."""
+PAUSE_S = 0.1
+"""Between two fetches: unknown names wait, and share one."""
 
 
 class ModelNames:
@@ -28,37 +28,40 @@ class ModelNames:
         self.fetch = fetch
         self.closed = closed
         self.known: set[str] = set()
-        self.fetched = float("-inf")
+        self.fetched = float("-inf")  # when the latest fetch began
         self.lock = asyncio.Lock()
 
     async def resolve(self, name: str) -> str:
         """The provider's own name. Raises NotFound, or what the fetch raises when nothing is known yet."""
         if not self.closed and name not in self.aliases:
             return name
-        age = time.monotonic() - self.fetched
-        if age > FRESH_S:
-            await self._refresh(FRESH_S)
+        now = time.monotonic()
+        if now - self.fetched > FRESH_S:
+            await self._refresh(now - FRESH_S)
         if name in self.known:
             return name
         if self.aliases.get(name) in self.known:
             return self.aliases[name]
-        await self._refresh(PAUSE_S)
+        await self._refresh(now)
         if name in self.known:
             return name
         if name in self.aliases:  # the provider may know more than it lists
             return self.aliases[name]
         raise unknown_model(name)
 
-    async def _refresh(self, older_s: float) -> None:
+    async def _refresh(self, since: float) -> None:
+        """Have a list that was asked for after `since`."""
         async with self.lock:  # one fetch for all who wait
-            if time.monotonic() - self.fetched <= older_s:
+            if self.fetched > since:
                 return
+            await asyncio.sleep(self.fetched + PAUSE_S - time.monotonic())
+            began = time.monotonic()
             try:
                 self.known = await self.fetch()
             except ServiceError:
                 if not self.known:
                     raise  # else an older list is better than none; the request itself will say what is wrong
-            self.fetched = time.monotonic()
+            self.fetched = began
 
 
 def unknown_model(name: str) -> NotFound:

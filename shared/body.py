@@ -13,6 +13,8 @@ from shared.errors import InvalidRequest, TooLarge
 
 SEARCH_LIMIT_BYTES = 1 << 20
 """Above this a broken body is not searched for the field to blame: the search is slow."""
+MAX_DEPTH = 200
+"""What can be read deeper cannot always be written or walked; no honest request comes near."""
 STREAMED = (b"multipart/", b"application/octet-stream")
 """Content types that routes read piece by piece; they are counted, not collected."""
 
@@ -96,7 +98,10 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def parse_json(body: bytes) -> Any:
     """`body` as JSON; InvalidRequest names the field that cannot be read, if one can be found."""
     try:
-        return orjson.loads(body)
+        found: Any = orjson.loads(body)
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(found) > MAX_DEPTH:
+            raise InvalidRequest("the JSON is nested too deeply", code="invalid_json")
+        return found
     except orjson.JSONDecodeError as error:
         problem, param = _blame(body) if len(body) <= SEARCH_LIMIT_BYTES else (None, None)
         message = problem or f"the body is not valid JSON: {error.msg}, at character {error.pos}"
@@ -109,6 +114,15 @@ def json_object(scope: Scope) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise InvalidRequest("the body must be a JSON object", code="invalid_json")
     return cast(dict[str, Any], parsed)
+
+
+def _depth(found: Any) -> int:
+    level, depth = [found], 0
+    while level:
+        depth += 1
+        inner = [list(cast(dict[str, Any], each).values()) if isinstance(each, dict) else each for each in level]
+        level = [item for each in inner if isinstance(each, list) for item in cast(list[Any], each)]
+    return depth
 
 
 def _blame(body: bytes) -> tuple[str | None, str | None]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import openai
 from openai.types import completion_create_params
 from openai.types.chat import completion_create_params as chat_create_params
@@ -97,6 +98,10 @@ def _translated() -> Generator[None]:
         if timed_out(error.__cause__):
             raise UpstreamTimeout("OpenAI did not answer in time") from error
         raise UpstreamFailed("OpenAI cannot be reached") from error
+    except httpx.TransportError as error:  # in the middle of an answer the SDK lets it through
+        if timed_out(error):
+            raise UpstreamTimeout("OpenAI fell silent") from error
+        raise UpstreamFailed("OpenAI broke off its answer") from error
     except openai.OpenAIError as error:
         raise UpstreamFailed("OpenAI's answer could not be read") from error
 

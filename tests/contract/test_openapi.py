@@ -1,0 +1,74 @@
+"""Whatever /openapi.json allows, and some that it does not: no request makes the gateway answer 5xx."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from starlette.testclient import TestClient
+
+from gateway.main import create_gateway
+from gateway.settings import Settings
+from tests.contract.upstream import Script, service, serving
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with serving(service(Script("custom"))) as url:
+        app = create_gateway(Settings(data_dir=tmp_path_factory.mktemp("data"), ml_text_url=(url,)))
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield client
+
+
+PROPERTIES = settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_no_request_is_answered_with_5xx(client: TestClient, mode: GenerationMode) -> None:
+    """Schemathesis makes requests that the document allows (positive), and such as it does not (negative)."""
+    schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+    tried: set[str] = set()
+    for operation in (result.ok() for result in schema.get_all_operations()):
+
+        @PROPERTIES
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def check(case: Any) -> None:
+            sent = case.as_transport_kwargs(base_url="http://testserver")
+            names = ("params", "headers", "json", "data")
+            fields = {name: sent[name] for name in names if sent.get(name) is not None}
+            if isinstance(fields.get("data"), bytes | str):
+                fields["content"] = fields.pop("data")
+            answer = client.request(sent["method"], sent["url"], **fields)
+            assert answer.status_code < 500, answer.text
+            if answer.status_code >= 400:
+                assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+            tried.add(operation.label)
+
+        with contextlib.suppress(Unsatisfiable):  # nothing about it can be wrong, such as /health
+            check()
+    assert "POST /v1/chat/completions" in tried
+
+
+def test_every_route_is_described(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()
+    assert {"/v1/chat/completions", "/v1/completions", "/v1/models", "/api/v1/usage", "/ready"} <= set(described["paths"])
+    chat = described["paths"]["/v1/chat/completions"]["post"]
+    assert chat["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ChatRequest"}
+    assert "422" not in str([path for path in described["paths"].values()])
+
+
+def test_the_docs_page_is_there(client: TestClient) -> None:
+    assert client.get("/docs").status_code == 200
+
+
+def test_docs_are_written_where_they_are_read(tmp_path: Path) -> None:
+    """A gateway without any provider still describes itself."""
+    with TestClient(create_gateway(Settings(data_dir=tmp_path))) as client:
+        assert client.get("/openapi.json").status_code == 200
+        answer = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]})
+        assert answer.status_code == 400 and answer.json()["error"]["code"] == "unsupported_by_provider"
