@@ -3,12 +3,14 @@
 With a base in 4 or 8 bits it is QLoRA (https://arxiv.org/abs/2305.14314): only the frozen weights are quantised.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from shared.errors import InvalidRequest
 
@@ -36,10 +38,12 @@ def attach(
         lora_dropout=dropout,
         target_modules=ALL if every else list(targets),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=base,
+        fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in model.modules()),  # GPT-2 stores W transposed
     )
     try:
-        adapted: Any = get_peft_model(model, config)
+        with warnings.catch_warnings():  # peft 0.21 asks transformers 5.23 by a name that it is leaving
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+            adapted: Any = get_peft_model(model, config)
     except ValueError as error:  # the layer exists, but is none that LoRA can be put on
         raise InvalidRequest(f"{base}: {str(error).splitlines()[0]}", param="target_modules") from error
     adapted.peft_config["default"].base_model_name_or_path = base  # peft writes the folder's path of this machine
