@@ -126,7 +126,11 @@ def _facts(asked: str, allowed: re.Pattern[str]) -> tuple[list[str], list[str]]:
     while at < len(pieces):
         for count in range(min(6, len(pieces) - at), 0, -1):
             run = " ".join(pieces[at : at + count])
-            proper = re.search(r"[A-ZÀ-Þ\d]", pieces[at]) and re.search(r"[A-ZÀ-Þ\d]", pieces[at + count - 1])
+            inner = pieces[at + 1 : at + count - 1]
+            ends = (pieces[at], pieces[at + count - 1])
+            proper = all(re.search(r"[A-ZÀ-Þ\d]", end) for end in ends) and all(
+                re.match(r"[A-ZÀ-Þ\d&+]|\w{1,3}$", piece) for piece in inner
+            )
             if (proper or _is_figure(run)) and run in brief and allowed.search(f"with {run}"):
                 (figures if re.search(r"\d", run) else names).append(run)
                 at += count - 1

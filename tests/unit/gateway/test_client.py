@@ -70,7 +70,7 @@ def test_models(ai: UnifiedAI):
     [
         ("nope", NotFound, "model_not_found"),
         ("fail-429", Overloaded, "rate_limit_exceeded"),
-        ("fail-500", UpstreamFailed, ""),
+        ("fail-500", UpstreamFailed, "upstream_failed"),
     ],
 )
 def test_errors_are_typed(ai: UnifiedAI, model: str, error: type[ServiceError], code: str):
