@@ -2,7 +2,10 @@
 
 from random import Random
 
-from ml_text.corpus.names import draw_name
+from ml_text.corpus.briefs import write_brief
+from ml_text.corpus.details import date, price
+from ml_text.corpus.names import draw_name, draw_place
+from ml_text.corpus.story import draw_story
 from ml_text.corpus.topics import Topic, load_topics
 
 Turns = list[dict[str, str]]
@@ -72,8 +75,6 @@ def draw_chat(r: Random) -> Turns:
         asked, answers = r.choice(SMALL_TALK)
         return _turns((_cased(r, r.choice(asked)), r.choice(answers)))
     topic = r.choice(load_topics())
-    if r.random() < 0.12:
-        return _repeat(r)
     ask, answer = r.choice([_headline, _headline, _line, _cta, _three, _both])(r, topic)
     turns = _turns((_cased(r, ask), answer))
     if r.random() < 0.3:
@@ -105,16 +106,24 @@ def _both(r: Random, topic: Topic) -> tuple[str, str]:
     return said.format(k=_with_article(r.choice(topic.businesses)), p=r.choice(topic.products), b=name), text
 
 
-def _repeat(r: Random) -> Turns:
-    """Copying, on names that nobody has seen: the skill that a design needs for its brand."""
-    names = [draw_name(r) for _ in range(r.randint(1, 4))]
-    text = ", ".join(names)
-    return _turns(
-        (
-            r.choice(["repeat: {t}", "say {t}", "copy these names: {t}", "spell it the same way: {t}"]).format(t=text),
-            text,
-        )
-    )
+def draw_copying(r: Random) -> Turns:
+    """Copying, on names and prices that nobody has seen: the skill that a design needs for its brand."""
+    kinds = [draw_name, draw_name, draw_name, draw_place, price, date]
+    text = ", ".join(r.choice(kinds)(r) for _ in range(r.randint(1, 14)))
+    return _turns((r.choice(["repeat: {t}", "say {t}", "copy: {t}", "spell it the same way: {t}"]).format(t=text), text))
+
+
+def draw_reading(r: Random) -> Turns:
+    """A brief, and what it says: topic, name, facts and mood, found where they stand."""
+    story = draw_story(r)
+    found = {
+        "topic": story.topic.topic if story.topic else story.product,
+        "name": story.brand,
+        "facts": ", ".join(d.brief for d in (*story.offers, story.when, story.where, story.count) if d),
+        "mood": story.mood or "",
+    }
+    notes = "\n".join(f"{key}: {value}" for key, value in found.items() if value)
+    return _turns((f"read: {write_brief(r, story)}", notes))
 
 
 def _asked(r: Random, topic: Topic, forms: list[str]) -> str:

@@ -52,6 +52,7 @@ class Args(TrainingArgs):
     dropout: float = Field(0.0, ge=0, lt=1, description="on attention weights")
     tie_embeddings: bool = Field(True, description="input and output embeddings are the same weights")
     compile: bool = Field(False, description="torch.compile: half a minute first, then faster steps")
+    init: Path | None = Field(None, description="begin with this model folder's weights and tokenizer, not at random")
     save_dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the published weights")
 
 
@@ -73,7 +74,12 @@ class SparseLoss(nn.Module):
 
 
 def build(args: Args, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    """Random weights from the seed: normal, 0.02 wide, less for what writes into the residual stream (GPT-2)."""
+    """Random weights from the seed: normal, 0.02 wide, less for what writes into the residual stream (GPT-2).
+
+    With `init` those of a model that was trained before: a second part with other data or another learning rate.
+    """
+    if args.init:
+        return LlamaForCausalLM.from_pretrained(args.init, dtype=torch.float32, use_safetensors=True).train()
     sizes = {**PRESETS[args.preset], **{name: getattr(args, name) for name in PRESETS["tiny"] if getattr(args, name)}}
     if sizes["width"] % (2 * sizes["heads"]):
         raise InvalidRequest(f"width {sizes['width']} is no even multiple of {sizes['heads']} heads", param="heads")
@@ -107,6 +113,10 @@ def load_or_train_tokenizer(args: Args, folder: Path) -> PreTrainedTokenizerBase
     """From the run's folder if it is there, so that a resumed run has the same tokens."""
     if args.resume and (folder / "tokenizer.json").is_file():
         return AutoTokenizer.from_pretrained(folder)
+    if args.init:
+        tokenizer = AutoTokenizer.from_pretrained(args.init)
+        tokenizer.save_pretrained(folder)
+        return tokenizer
     size = args.vocab_size or PRESETS[args.preset]["vocab_size"]
     wording = _sample(args)
     tokenizer = train_tokenizer(wording, size, args.context_length)
