@@ -10,8 +10,9 @@ from typing import Any
 from ml_text.corpus.briefs import write_brief
 from ml_text.corpus.chat import draw_chat, draw_copying, draw_reading
 from ml_text.corpus.copywriting import write_copy
-from ml_text.corpus.layouts import ACCENTED, DEFAULT_ACCENTED, FONTS, layouts_for, place
+from ml_text.corpus.layouts import ACCENTED, DEFAULT_ACCENTED, FONTS, layouts_for
 from ml_text.corpus.palettes import draw_palette
+from ml_text.corpus.placing import place
 from ml_text.corpus.story import draw_story
 from shared.design.brief import Brief
 from shared.design.check import SPEC, problems

@@ -126,7 +126,7 @@ def _opening(r: Random, story: Story) -> list[str]:
             [f"I need {article} {kind} for {b}, {article} {k}"],
             [f"{kind} about {p}, we are {b}"],
             [f"{k} '{b}'", p],
-        ]  # fmt: skip
+        ]
     )
 
 

@@ -110,7 +110,9 @@ def draw_copying(r: Random) -> Turns:
     """Copying, on names and prices that nobody has seen: the skill that a design needs for its brand."""
     kinds = [draw_name, draw_name, draw_name, draw_place, price, date]
     text = ", ".join(r.choice(kinds)(r) for _ in range(r.randint(1, 14)))
-    return _turns((r.choice(["repeat: {t}", "say {t}", "copy: {t}", "spell it the same way: {t}"]).format(t=text), text))
+    return _turns(
+        (r.choice(["repeat: {t}", "say {t}", "copy: {t}", "spell it the same way: {t}"]).format(t=text), text)
+    )
 
 
 def draw_reading(r: Random) -> Turns:

@@ -24,8 +24,25 @@ def price(r: Random) -> str:
     )
     cents = r.choice(["50", "90", "99", "95", "49", "20"])
     return r.choice(
-        [f"${n}", f"${n}", f"${n}.{cents}", f"€{n}", f"£{n}", f"£{n}.{cents}", f"{n}€", f"{n} €", f"{n},{cents} €"]
-        + [f"{n} dollars", f"{n} euros", f"{n} pounds", f"{n} EUR", f"{n} USD", f"{n}$", f"${n},000", f"£{n},500"]
+        [
+            f"${n}",
+            f"${n}",
+            f"${n}.{cents}",
+            f"€{n}",
+            f"£{n}",
+            f"£{n}.{cents}",
+            f"{n}€",
+            f"{n} €",
+            f"{n},{cents} €",
+            f"{n} dollars",
+            f"{n} euros",
+            f"{n} pounds",
+            f"{n} EUR",
+            f"{n} USD",
+            f"{n}$",
+            f"${n},000",
+            f"£{n},500",
+        ]
     )
 
 
@@ -145,8 +162,15 @@ def date(r: Random) -> str:
     day, month = r.randint(1, 31), r.choice(MONTHS)
     short = r.choice([month, month, month, month[:3]])
     return r.choice(
-        [f"{day} {month}", f"{day} {month}", f"{day} {month}", f"{short} {day}", f"{month} {day}{_ending(day)}"]
-        + [f"{day}{_ending(day)} {month}", f"{min(day, 28)}-{min(day, 28) + r.randint(1, 3)} {month}"]
+        [
+            f"{day} {month}",
+            f"{day} {month}",
+            f"{day} {month}",
+            f"{short} {day}",
+            f"{month} {day}{_ending(day)}",
+            f"{day}{_ending(day)} {month}",
+            f"{min(day, 28)}-{min(day, 28) + r.randint(1, 3)} {month}",
+        ]
     )
 
 

@@ -20,7 +20,8 @@ from typing import Any
 
 from ml_text.corpus.briefs import write_brief
 from ml_text.corpus.copywriting import write_copy
-from ml_text.corpus.layouts import FACTS, Layout, Stack, place
+from ml_text.corpus.layouts import FACTS, Layout, Stack
+from ml_text.corpus.placing import place
 from ml_text.corpus.story import Story, draw_story
 from ml_text.corpus.topics import Palette
 from shared.design.brief import Brief
