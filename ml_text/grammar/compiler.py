@@ -4,10 +4,11 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
-from llguidance.hf import from_tokenizer
+from tokenizers import decoders
 from transformers import PreTrainedTokenizerFast
 
 from ml_text.grammar.guard import Guard, Vocabulary, closing_path
@@ -30,6 +31,9 @@ OPTIONS: Any = {
     "coerce_one_of": False,
 }
 
+KEYWORDS = {"format": "format", "oneOf": "oneOf", "$ref": "$ref", "Resource": "$schema", "regex": "pattern"}
+"""What llguidance's message mentions -> the keyword it is about, where it leaves that out."""
+
 
 class GrammarCompiler:
     """Grammars for one tokenizer. Takes 60 ms at 8k tokens and 0.5 s at 50k; `compile` may run in any thread."""
@@ -42,9 +46,8 @@ class GrammarCompiler:
     ) -> None:
         """`vocab_size` is the width of the model's logits, `eos_ids` are all its end tokens."""
         size = vocab_size or len(tokenizer)
-        ends = [tokenizer.eos_token_id] if eos_ids is None else list(eos_ids)
-        slices = LLTokenizer.json_slices()
-        tokens = from_tokenizer(tokenizer, size, ends, slices)  # pyright: ignore[reportArgumentType]
+        own: Any = [tokenizer.eos_token_id]
+        tokens = _open(tokenizer, size, own if eos_ids is None else list(eos_ids))
         self.vocabulary = Vocabulary(tokens, size, tuple(tokens.eos_tokens), _byte_ids(tokens, size))
         self._cache: OrderedDict[str, Grammar] = OrderedDict()
         self._lock = threading.Lock()
@@ -99,6 +102,21 @@ class Grammar:
         return Guard(self._vocabulary, self._matcher.deep_copy(), list(self._path), max_tokens)
 
 
+def _open(tokenizer: PreTrainedTokenizerFast, size: int, ends: list[int]) -> LLTokenizer:
+    backend = copy(tokenizer.backend_tokenizer)
+    backend.no_padding()
+    backend.no_truncation()
+    if isinstance(backend.decoder, decoders.Metaspace):  # T5's; llguidance reads the same thing spelled out
+        backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    try:
+        return LLTokenizer(backend.to_str(), n_vocab=size, eos_token=ends, slices=LLTokenizer.json_slices())
+    except BaseException as error:
+        # a panic in Rust (a piece of more than 255 bytes) is no Exception
+        if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
+            raise
+        raise refused(f"the tokenizer of this model cannot be constrained: {str(error)[:200]}") from error
+
+
 def _byte_ids(tokens: LLTokenizer, size: int) -> dict[int, int]:
     """byte -> the token that spells it alone: a plain piece, which comes after its byte fallback."""
     found: dict[int, int] = {}
@@ -112,5 +130,5 @@ def _byte_ids(tokens: LLTokenizer, size: int) -> dict[int, int]:
 
 def _unenforceable(error: str) -> InvalidRequest:
     told = re.sub(r"\s+", " ", error).strip()[:300]
-    keyword = '"pattern": ' if "regex" in told else ""
+    keyword = next((f'"{name}": ' for sign, name in KEYWORDS.items() if sign in told), "")
     return refused(f"the schema cannot be enforced: {keyword}{told}")

@@ -23,6 +23,8 @@ MAX_SKIPPED = 8
 FILLERS = b"0@.-:/123456789TZabcdefghijklmnopqrstuvwyxABCDEFGHIJKLMNOPQRSUVWXYz"
 """What a path tries inside a value that may not end yet; separators early, so that formats end soon."""
 
+TEXT_ONLY = b"Z~az ._x/@"
+"""Bytes that nothing but a string's content starts with or goes on with."""
 OPENERS = b"[{\\"
 
 
@@ -134,11 +136,14 @@ def _tail(matcher: LLMatcher, known: list[int]) -> list[int] | None:
         return None
     if matcher.is_accepting() or matcher.is_stopped():
         return known[-1:]
+    found: list[int] | None = None
     for skipped in range(min(len(known), MAX_SKIPPED + 1)):
         tail = known[skipped:]
         if matcher.validate_tokens(tail) == len(tail):
-            return tail
-    return None
+            found = tail
+        elif found:  # a shorter one mostly comes right after, when fillers are no longer needed
+            break
+    return found
 
 
 def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) -> list[int]:
@@ -148,9 +153,9 @@ def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) 
     def legal(byte: int) -> bool:
         return byte in ids and matcher.validate_tokens([ids[byte]]) == 1
 
-    in_text = legal(ord("Z")) or legal(ord("~"))
     # inside a string brackets are only letters, and the quote alone closes
-    for byte in b'"' if in_text else b'}],:"':
+    in_text = any(legal(byte) for byte in TEXT_ONLY)
+    for byte in b'"' if in_text else b'}]",:':
         if used[byte] < 64 and legal(byte):
             if byte == ord('"'):
                 used.clear()  # another value, another alphabet

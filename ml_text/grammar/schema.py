@@ -14,9 +14,17 @@ MAX_OPTIONAL = 400
 MAX_MULTIPLE = 10_000
 """multipleOf becomes an automaton with a state per remainder: 8 s at 999,983."""
 MAX_BOUND = 2**31
+MAX_JOINED = 12
+"""Patterns in a schema with allOf: joining n of them takes 2**n steps, a second at 19."""
 
 LARGEST = 2**53 - 1
 """RFC 7493: every reader of JSON holds integers up to here, and 1e999 reads as infinity."""
+PATTERNS = {
+    "date": "^[1-9]",
+    "time": "^[0-9]+:[0-9]+:[0-5].*[0-9Z]$",
+    "date-time": "^[1-9][0-9-]+T[0-9]+:[0-9]+:[0-5].*[0-9Z]$",
+}
+"""Without the year 0, leap seconds and lower-case t and z, which many readers of these formats refuse."""
 MAX_LENGTHS = {"email": 64, "hostname": 253}
 """RFC 5321 bounds the part before the @ by 64, RFC 1035 the name."""
 ANY_OBJECT: dict[str, Any] = {
@@ -56,6 +64,7 @@ def schema_text(response_format: dict[str, Any]) -> str:
     if len(text) > MAX_CHARS:
         raise refused(f"the schema has {len(text)} characters, {MAX_CHARS} at most")
     copy = json.loads(text)
+    _check_joins(copy)
     for place, node in _subschemas(copy):
         _check_keywords(place, node)
         _tighten(node)
@@ -110,6 +119,15 @@ def _subschemas(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         rest += [(f"{place}/{key}", node[key]) for key in SINGLE if key in node]
 
 
+def _check_joins(schema: dict[str, Any]) -> None:
+    nodes = [node for _, node in _subschemas(schema)]
+    patterns = sum(
+        ("pattern" in node) + ("format" in node) + len(node.get("patternProperties") or ()) for node in nodes
+    )
+    if patterns > MAX_JOINED and any("allOf" in node for node in nodes):
+        raise refused(f'"allOf" in a schema with more than {MAX_JOINED} patterns and formats cannot be enforced')
+
+
 def _check_keywords(place: str, node: dict[str, Any]) -> None:
     for key in node:
         if key in UNENFORCEABLE:
@@ -130,7 +148,7 @@ def _check_keywords(place: str, node: dict[str, Any]) -> None:
 
 
 def _tighten(node: dict[str, Any]) -> None:
-    """Bound what the schema leaves open and readers do not hold: endless numbers and addresses. Narrower is valid."""
+    """Narrow what the schema leaves open to what readers hold: endless numbers and addresses, odd dates."""
     types = node.get("type")
     types = types if isinstance(types, list) else [types]
     fixed = "enum" in node or "const" in node or "multipleOf" in node
@@ -140,6 +158,8 @@ def _tighten(node: dict[str, Any]) -> None:
             node["maximum"] = LARGEST
         if not any(key in node for key in low) and all(_below(-LARGEST, node.get(key, 0)) for key in high):
             node["minimum"] = -LARGEST
+    if node.get("format") in PATTERNS and not fixed:
+        node.setdefault("pattern", PATTERNS[node["format"]])
     if node.get("format") in MAX_LENGTHS and not fixed:
         limit = MAX_LENGTHS[node["format"]]
         asked = node.get("maxLength", limit)
