@@ -63,7 +63,7 @@ class KeyStore:
             db.execute(SCHEMA)
         self.by_hash: dict[str, Key] = {}
         self.any = False
-        self.checked = 0.0
+        self.checked = time.monotonic()
         self.version = (-1, -1)
         self._load()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gateway.adapters import custom, openai
+from gateway.adapters import custom
 from gateway.names import Aliases, ModelNames, column, read_aliases
 from gateway.settings import Settings
 from gateway.text import Text, TextModel
@@ -35,9 +35,15 @@ class Provider:
     """Whether a name that is not in its list of models does not exist; else the provider is asked each time."""
 
 
+def _build_openai_text(settings: Settings, transport: Transport | None) -> TextModel:
+    from gateway.adapters import openai  # only where it is asked for: the SDK takes most of a second to import
+
+    return openai.build_text(settings, transport)
+
+
 PROVIDERS: Mapping[str, Provider] = {
     "custom": Provider(text=custom.build_text, default_text="starter"),
-    "openai": Provider(text=openai.build_text, closed=False),
+    "openai": Provider(text=_build_openai_text, closed=False),
 }
 SECOND_SEED = 1
 """A model whose design is unusable is asked once more, so that another one comes."""

@@ -51,6 +51,6 @@ def app(provider: str, script: Script, tmp_path: Path, more: dict[str, Any]) -> 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20) as client:
-        async with app.router.lifespan_context(app):
-            yield client
+    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
+    async with client, app.router.lifespan_context(app):
+        yield client

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
@@ -18,7 +21,7 @@ import pytest
 
 from tests.contract.upstream import WORDS, Script, service, serving
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: Any = [{"role": "user", "content": "hello"}]
 
 
 def free_port() -> int:
@@ -27,8 +30,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@dataclass(frozen=True)
+class Running:
+    url: str
+    pid: int
+
+
 @contextmanager
-def gateway_process(data_dir: Path, **env: str) -> Iterator[str]:
+def gateway_process(data_dir: Path, **env: str) -> Iterator[Running]:
     port = free_port()
     command = [sys.executable, "-m", "gateway.main"]
     full = os.environ | {"DATA_DIR": str(data_dir), "GATEWAY_PORT": str(port)} | env
@@ -42,7 +51,7 @@ def gateway_process(data_dir: Path, **env: str) -> Iterator[str]:
                     break
                 except OSError:
                     time.sleep(0.05)
-            yield url
+            yield Running(url, process.pid)
         finally:
             process.terminate()
             assert process.stdout is not None
@@ -57,39 +66,39 @@ def keys(data_dir: Path, *arguments: str) -> str:
 
 def test_the_official_client_through_real_processes(tmp_path: Path) -> None:
     with serving(service(Script("custom"))) as url, gateway_process(tmp_path, ML_TEXT_URL=url) as gateway:
-        with openai.OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0) as client:
-            answer = client.chat.completions.create(model="starter", messages=HELLO)  # pyright: ignore
+        with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0) as client:
+            answer = client.chat.completions.create(model="starter", messages=HELLO)
             assert answer.choices[0].message.content == "".join(WORDS) and answer.usage
-            chunks = list(client.chat.completions.create(model="starter", messages=HELLO, stream=True))  # pyright: ignore
+            chunks = list(client.chat.completions.create(model="starter", messages=HELLO, stream=True))
             assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "".join(WORDS)
             assert [model.id for model in client.models.list()] == ["starter"]
             with pytest.raises(openai.NotFoundError) as refused:
-                client.chat.completions.create(model="nope", messages=HELLO)  # pyright: ignore
+                client.chat.completions.create(model="nope", messages=HELLO)
             assert refused.value.code == "model_not_found" and refused.value.request_id
             with pytest.raises(openai.APIError, match="broke off"):
-                said = [{"role": "user", "content": "drop"}]
-                list(client.chat.completions.create(model="starter", messages=said, stream=True))  # pyright: ignore
+                said: Any = [{"role": "user", "content": "drop"}]
+                list(client.chat.completions.create(model="starter", messages=said, stream=True))
 
 
 def test_openai_through_the_production_transport(tmp_path: Path) -> None:
     script = Script("openai")
     with serving(service(script)) as url:
         env = {"MODEL_PROVIDER": "openai", "OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": f"{url}/v1"}
-        with gateway_process(tmp_path, **env) as gateway, httpx.Client(base_url=gateway) as client:
+        with gateway_process(tmp_path, **env) as gateway, httpx.Client(base_url=gateway.url) as client:
             body = {"model": "gpt-4o-mini", "messages": HELLO}
             assert client.post("/v1/chat/completions", json=body).json()["model"] == "gpt-4o-mini"
             assert client.post("/v1/chat/completions", json=body | {"stream": True}).text.endswith("data: [DONE]\n\n")
             assert script.headers[-1]["authorization"] == "Bearer sk-x"
             no_model = client.post("/v1/chat/completions", json={"messages": HELLO})
             assert no_model.status_code == 400 and "MODEL_TEXT" in no_model.json()["error"]["message"]
-    with gateway_process(tmp_path, **env) as gateway, httpx.Client(base_url=gateway) as client:
+    with gateway_process(tmp_path, **env) as gateway, httpx.Client(base_url=gateway.url) as client:
         gone = client.post("/v1/chat/completions", json=body)
         assert gone.status_code == 502 and gone.json()["error"]["code"] == "upstream_failed"
 
 
 def test_from_the_first_key_on_every_route_asks_for_one(tmp_path: Path) -> None:
     with serving(service(Script("custom"))) as url, gateway_process(tmp_path, ML_TEXT_URL=url) as gateway:
-        with httpx.Client(base_url=gateway) as client:
+        with httpx.Client(base_url=gateway.url) as client:
             assert client.get("/v1/models").status_code == 200
             made = keys(tmp_path, "create", "front end", "--limit", "requests=2").splitlines()
             id, secret = made[0].split()[0], made[1]
@@ -120,35 +129,11 @@ def test_from_the_first_key_on_every_route_asks_for_one(tmp_path: Path) -> None:
     assert line["key"] == id and line["request_id"].startswith("req_")
 
 
-def test_without_a_key_only_this_machine_is_served(tmp_path: Path) -> None:
-    env = os.environ | {"DATA_DIR": str(tmp_path), "GATEWAY_HOST": "0.0.0.0", "GATEWAY_PORT": str(free_port())}
-    command = [sys.executable, "-m", "gateway.main"]
-    refused = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
-    assert refused.returncode == 2 and "gateway.keys create" in refused.stderr
-
-
-@pytest.mark.parametrize(
-    ("env", "said"),
-    [
-        ({"MODEL_PROVIDER": "acme"}, "choose custom or openai"),
-        ({"MODEL_PROVIDER": "openai"}, "OPENAI_API_KEY"),
-        ({"MODEL_PROVIDER_TEXT": "custom"}, "ML_TEXT_URL"),
-        ({"MODEL_ALIASES": "/nonexistent.json"}, "MODEL_ALIASES"),
-        ({"GATEWAY_PORT": "many"}, "gateway_port"),
-    ],
-)
-def test_settings_that_cannot_work_stop_the_start(tmp_path: Path, env: dict[str, str], said: str) -> None:
-    command = [sys.executable, "-m", "gateway.main"]
-    full = os.environ | {"DATA_DIR": str(tmp_path)} | env
-    stopped = subprocess.run(command, env=full, capture_output=True, text=True, timeout=60)
-    assert stopped.returncode == 2 and said in stopped.stderr and "Traceback" not in stopped.stderr
-
-
 async def test_when_the_client_leaves_the_upstream_is_left(tmp_path: Path) -> None:
     script = Script("custom")
     with serving(service(script)) as url, gateway_process(tmp_path, ML_TEXT_URL=url) as gateway:
         body = {"messages": [{"role": "user", "content": "silence"}], "stream": True}
-        async with httpx.AsyncClient(base_url=gateway) as client:
+        async with httpx.AsyncClient(base_url=gateway.url) as client:
             async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
                 await anext(answer.aiter_raw())
                 assert script.left == 0
@@ -157,9 +142,9 @@ async def test_when_the_client_leaves_the_upstream_is_left(tmp_path: Path) -> No
                 break
             await asyncio.sleep(0.02)
         assert script.left == 1
-        async with httpx.AsyncClient(base_url=gateway) as client:
+        async with httpx.AsyncClient(base_url=gateway.url) as client:
             with pytest.raises(httpx.ReadTimeout):
-                await client.post("/v1/chat/completions", json=body | {"stream": False} | {"messages": HANG}, timeout=0.5)
+                await client.post("/v1/chat/completions", json={"messages": HANG}, timeout=0.5)
             used = (await client.get("/api/v1/usage")).json()["total"]
             assert used["requests"] == 1 and used["completion_tokens"] >= 1  # what came before it left
             metrics = (await client.get("/metrics")).text
@@ -171,30 +156,18 @@ HANG = [{"role": "user", "content": "hang"}]
 
 def test_usage_survives_a_kill(tmp_path: Path) -> None:
     with serving(service(Script("custom"))) as url:
-        with gateway_process(tmp_path, ML_TEXT_URL=url) as gateway, httpx.Client(base_url=gateway) as client:
+        with gateway_process(tmp_path, ML_TEXT_URL=url) as gateway, httpx.Client(base_url=gateway.url) as client:
             client.post("/v1/chat/completions", json={"messages": HELLO})
             time.sleep(1.5)
-            pid = next(
-                int(pid)
-                for pid in os.listdir("/proc")
-                if pid.isdigit() and f"GATEWAY_PORT={gateway.rsplit(':', 1)[1]}\0" in _environ(pid)
-            )
-            os.kill(pid, 9)
-        with gateway_process(tmp_path, ML_TEXT_URL=url) as gateway, httpx.Client(base_url=gateway) as client:
+            os.kill(gateway.pid, signal.SIGKILL)
+        with gateway_process(tmp_path, ML_TEXT_URL=url) as gateway, httpx.Client(base_url=gateway.url) as client:
             assert client.get("/api/v1/usage").json()["total"]["requests"] == 1
-
-
-def _environ(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def test_several_addresses_share_the_load_and_stand_in_for_each_other(tmp_path: Path) -> None:
     one, two = Script("custom"), Script("custom")
     with serving(service(one)) as first, serving(service(two)) as second:
         urls = f"{first},http://127.0.0.1:{free_port()},{second}/v1/"
-        with gateway_process(tmp_path, ML_TEXT_URL=urls) as gateway, httpx.Client(base_url=gateway) as client:
+        with gateway_process(tmp_path, ML_TEXT_URL=urls) as gateway, httpx.Client(base_url=gateway.url) as client:
             codes = [client.post("/v1/chat/completions", json={"messages": HELLO}).status_code for _ in range(12)]
     assert codes == [200] * 12 and len(one.seen) >= 4 and len(two.seen) >= 4

@@ -109,7 +109,9 @@ async def test_a_stream_that_starts_with_an_error_has_its_status(client: httpx.A
     assert error["message"] == "no memory"
 
 
-@pytest.mark.parametrize(("said", "code"), [("drop", "upstream_failed"), ("cut", "upstream_failed"), ("silence", "upstream_timeout")])
+@pytest.mark.parametrize(
+    ("said", "code"), [("drop", "upstream_failed"), ("cut", "upstream_failed"), ("silence", "upstream_timeout")]
+)
 async def test_a_late_failure_is_the_last_event(client: httpx.AsyncClient, said: str, code: str) -> None:
     answer = await client.post(CHAT, json=chat(said, stream=True))
     assert answer.status_code == 200
@@ -192,18 +194,24 @@ class TestLimits:
 
     async def test_tokens_are_charged_after_and_checked_before(self, client: httpx.AsyncClient) -> None:
         first = await client.post(CHAT, json=chat(stream=True))
-        assert first.headers["x-ratelimit-limit-tokens"] == "15" and first.headers["x-ratelimit-remaining-requests"] == "2"
+        assert (
+            first.headers["x-ratelimit-limit-tokens"] == "15" and first.headers["x-ratelimit-remaining-requests"] == "2"
+        )
         assert (await client.post(CHAT, json=chat())).status_code == 200  # 10 of 15 are gone, 5 are left
         third = await client.post(CHAT, json=chat())
         check_error(third, 429, "rate_limit_exceeded")
         assert 15 <= int(third.headers["retry-after"]) <= 25  # 6 tokens at 15 per minute
 
 
-async def test_a_key_that_the_provider_refuses_is_not_the_clients_fault(app: FastAPI, client: httpx.AsyncClient) -> None:
+async def test_a_key_that_the_provider_refuses_is_not_the_clients_fault(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
     if app.state.settings.model_provider != "openai":
         pytest.skip("only OpenAI asks the gateway for a key")
     fake = httpx.MockTransport(
-        lambda _: httpx.Response(401, json={"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}})
+        lambda _: httpx.Response(
+            401, json={"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}
+        )
     )
     app.state.adapter.text.models.client._client._transport = fake
     answer = await client.post(CHAT, json=chat())

@@ -103,7 +103,9 @@ class Script:
         stream = b"".join(b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n" for chunk in chunks)
         stream += b"data: [DONE]\n\n"
         if said == "error first":
-            return [b'data: {"error": {"message": "no memory", "type": "server_error", "code": 507, "param": null}}\n\n']
+            return [
+                b'data: {"error": {"message": "no memory", "type": "server_error", "code": 507, "param": null}}\n\n'
+            ]
         if said == "drop":
             return [stream[: len(stream) // 2], Drop()]
         if said == "cut":

@@ -1,0 +1,66 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.db import connect
+from gateway.prices import Prices
+from gateway.settings import PRICES
+from gateway.text import Spent
+from gateway.usage import UsageStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> UsageStore:
+    return UsageStore(lambda: connect(tmp_path / "gateway.db"), Prices(PRICES))
+
+
+async def test_counts_by_key_model_and_day(store: UsageStore, tmp_path: Path) -> None:
+    for _ in range(3):
+        store.record("a", Spent("custom", "starter", 100, 20))
+    store.record("a", Spent("openai", "gpt-4o-mini", 1, 1))
+    store.record("b", Spent("custom", "starter", 1, 1))
+    await store.flush()
+    store.record("a", Spent("custom", "starter", 100, 20))
+    await store.flush()
+    again = UsageStore(lambda: connect(tmp_path / "gateway.db"), Prices(PRICES))
+    rows = {row["model"]: row for row in again.rows("a", "0000-00-00")}
+    starter = rows["starter"]
+    assert (starter["requests"], starter["prompt_tokens"], starter["completion_tokens"]) == (4, 400, 80)
+    assert starter["cost_usd"] == 0 and starter["openai_cost_usd"] == pytest.approx((400 * 0.15 + 80 * 0.6) / 1e6)
+    assert rows["gpt-4o-mini"]["cost_usd"] == rows["gpt-4o-mini"]["openai_cost_usd"] > 0
+    assert store.rows("a", "9999-01-01") == []
+
+
+async def test_a_locked_file_loses_nothing(store: UsageStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store.db.execute("PRAGMA busy_timeout=10")
+    store.record("a", Spent("custom", "starter", 1, 1))
+    other = connect(tmp_path / "gateway.db")
+    other.execute("BEGIN IMMEDIATE")
+    await store.flush()
+    assert "tried again" in caplog.text
+    store.record("a", Spent("custom", "starter", 1, 1))
+    other.rollback()
+    await store.flush()
+    assert store.rows("a", "0000-00-00")[0]["requests"] == 2
+
+
+def test_prices_know_dated_names_and_what_they_do_not_know() -> None:
+    prices = Prices(PRICES)
+    dated = prices.costs(Spent("openai", "gpt-4o-mini-2024-07-18", 1_000_000, 0))
+    assert dated == (0.15, 0.15)  # the longest name that it begins with, not gpt-4o
+    assert prices.costs(Spent("openai", "from-the-future", 5, 5)) == (None, None)
+    assert prices.costs(Spent("custom", "ft:anything", 1_000_000, 0)) == (0.0, 0.15)
+
+
+def test_an_unknown_price_makes_the_sum_unknown(store: UsageStore) -> None:
+    store.record("a", Spent("openai", "from-the-future", 5, 5))
+    (counted,) = store.counted.values()
+    assert counted.cost_usd is None and counted.prompt_tokens == 5
+
+
+def test_a_broken_table_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"openai": {"gpt": {"input": 1}}}))
+    with pytest.raises(ValueError, match=r"prices\.json"):
+        Prices(path)
