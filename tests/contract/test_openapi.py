@@ -1,12 +1,14 @@
 """Whatever /openapi.json allows, and some that it does not: no request makes the gateway answer 5xx."""
 
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
+from fastapi import APIRouter, Response
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -14,19 +16,66 @@ from starlette.testclient import TestClient
 
 from gateway.main import create_gateway
 from gateway.settings import Settings
-from tests.fakes.providers import running
+from shared.app import create_app, event_stream
+from shared.wire.chat import AnswerMessage, ChatCompletion, ChatRequest, Choice
+from shared.wire.completions import Completion, CompletionChoice, CompletionRequest
+from shared.wire.text import Usage
+from tests.contract.upstream import serving
+
+TEXT = {"text": "Hi", "x": 100, "y": 100, "fontSize": 64, "color": "#ffffff", "fontFamily": "Montserrat"}
+DESIGN = json.dumps({"background_color": "#101010", "elements": [{"type": "text", **TEXT}]})
+MODEL = {"id": "starter", "object": "model", "created": 1, "owned_by": "us", "context_length": 512, "parameters": 1}
+USAGE = Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
+service = APIRouter()
+
+
+async def events() -> AsyncIterator[bytes]:
+    yield b'{"model":"starter","choices":[]}'
+
+
+@service.post("/v1/chat/completions", response_model=None)
+async def chat(request: ChatRequest) -> ChatCompletion | Response:
+    """As strict as the text service: the wire's types judge the request."""
+    if request.stream:
+        return event_stream(events())
+    choice = Choice(message=AnswerMessage(content=DESIGN), finish_reason="stop")
+    return ChatCompletion(id="c", created=1, model="starter", choices=[choice], usage=USAGE)
+
+
+@service.post("/v1/completions", response_model=None)
+async def complete(request: CompletionRequest) -> Completion | Response:
+    if request.stream:
+        return event_stream(events())
+    choice = CompletionChoice(index=0, text="Hi", finish_reason="stop")
+    return Completion(id="c", created=1, model="starter", choices=[choice], usage=USAGE)
+
+
+@service.get("/v1/models")
+async def list_models() -> dict[str, Any]:
+    return {"object": "list", "data": [MODEL]}
+
+
+@service.get("/v1/models/{name}")
+@service.post("/v1/models/{name}/load")
+async def get_model(name: str) -> dict[str, Any]:
+    return MODEL
+
+
+@service.get("/ready")
+async def ready() -> dict[str, str]:
+    return {"status": "ready"}
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with running() as upstreams:
-        app = create_gateway(upstreams.settings("custom", tmp_path_factory.mktemp("data")))
+    with serving(create_app("service", routers=[service])) as url:
+        app = create_gateway(Settings(data_dir=tmp_path_factory.mktemp("data"), ml_text_url=(url,)))
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 
 
 PROPERTIES = settings(
-    max_examples=6, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=15, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 
 

@@ -66,7 +66,8 @@ def keys(data_dir: Path, *arguments: str) -> str:
 
 def test_the_official_client_through_real_processes(tmp_path: Path) -> None:
     with serving(service(Script("custom"))) as url, gateway_process(tmp_path, ML_TEXT_URL=url) as gateway:
-        with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0) as client:
+        client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0)
+        with client:
             answer = client.chat.completions.create(model="starter", messages=HELLO)
             assert answer.choices[0].message.content == "".join(WORDS) and answer.usage
             chunks = list(client.chat.completions.create(model="starter", messages=HELLO, stream=True))
@@ -98,7 +99,8 @@ def test_openai_through_the_production_transport(tmp_path: Path) -> None:
 
 def test_from_the_first_key_on_every_route_asks_for_one(tmp_path: Path) -> None:
     with serving(service(Script("custom"))) as url, gateway_process(tmp_path, ML_TEXT_URL=url) as gateway:
-        with httpx.Client(base_url=gateway.url) as client:
+        client = httpx.Client(base_url=gateway.url)
+        with client:
             assert client.get("/v1/models").status_code == 200
             made = keys(tmp_path, "create", "front end", "--limit", "requests=2").splitlines()
             id, secret = made[0].split()[0], made[1]
@@ -133,10 +135,10 @@ async def test_when_the_client_leaves_the_upstream_is_left(tmp_path: Path) -> No
     script = Script("custom")
     with serving(service(script)) as url, gateway_process(tmp_path, ML_TEXT_URL=url) as gateway:
         body = {"messages": [{"role": "user", "content": "silence"}], "stream": True}
-        async with httpx.AsyncClient(base_url=gateway.url) as client:
-            async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
-                await anext(answer.aiter_raw())
-                assert script.left == 0
+        client = httpx.AsyncClient(base_url=gateway.url)
+        async with client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            await anext(answer.aiter_raw())
+            assert script.left == 0
         for _ in range(100):
             if script.left:
                 break
