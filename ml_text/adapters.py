@@ -4,11 +4,12 @@ peft drops what does not fit without a word, so the files are compared with what
 """
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from ml_text.sources import ADAPTER_CONFIG
 from shared.errors import InvalidRequest
@@ -17,26 +18,55 @@ WEIGHTS = "adapter_model.safetensors"
 
 
 def attach(model: Any, folder: Path, name: str) -> Any:
-    """`model` wrapped by peft with the adapter in `folder` active. InvalidRequest when it does not fit its base."""
+    """`model` wrapped by peft with the adapter in `folder` active. InvalidRequest when it does not fit its base, which
+    is then as it was before."""
     import torch
     from peft import PeftModel, get_peft_model_state_dict
 
-    check_files(folder, name)
+    names = check(model, folder, name)
+    wrapped = isinstance(model, PeftModel)
     try:
-        with torch.inference_mode():
-            if isinstance(model, PeftModel):
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about keys that are absent: compared below
+            if wrapped:
                 model.load_adapter(str(folder), adapter_name=_key(folder), is_trainable=False)
             else:
                 model = PeftModel.from_pretrained(model, str(folder), adapter_name=_key(folder), is_trainable=False)
-    except (ValueError, RuntimeError, KeyError) as error:
+    except (ValueError, RuntimeError, KeyError, TypeError) as error:
         raise InvalidRequest(f"{name} does not fit its base: {_first_line(error)}", param="model") from error
-    taken = get_peft_model_state_dict(model, adapter_name=_key(folder))
-    with safe_open(folder / WEIGHTS, framework="pt") as file:
-        dropped = set(file.keys()) ^ set(taken)
-    if dropped or not taken:
-        example = next(iter(sorted(dropped)), "it has no weights")
-        raise InvalidRequest(f"{name} touches no such layer of its base: {example}", param="model")
+    dropped = names ^ set(get_peft_model_state_dict(model, adapter_name=_key(folder)))
+    if dropped:
+        if wrapped:
+            model.delete_adapter(_key(folder))
+        else:
+            model.unload()
+        raise InvalidRequest(f"{name}: its config and its weights differ in {min(dropped)}", param="model")
     return model
+
+
+def check(model: Any, folder: Path, name: str) -> set[str]:
+    """The names of the adapter's tensors, each of which fits a layer of `model`. Raises InvalidRequest."""
+    check_files(folder, name)
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    layers = dict(inner.named_modules())
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InvalidRequest(f"{name}: {WEIGHTS} cannot be read: {error}", param="model") from error
+    if not shapes:
+        raise InvalidRequest(f"{name} touches no layer of its base: it has no weights", param="model")
+    for key, shape in shapes.items():
+        path, _, part = key.removeprefix("base_model.model.").partition(".lora_")
+        layer = layers.get(path if part else path.rpartition(".")[0])
+        if layer is None:
+            raise InvalidRequest(f"{name} touches no such layer of its base: {path}", param="model")
+        size_in, size_out = _sizes(layer)
+        fits = {"A.weight": shape[-1:] == (size_in,), "B.weight": shape[:1] == (size_out,)}
+        if size_in and not fits.get(part, True):
+            where = f"{path} is {size_in} to {size_out}"
+            raise InvalidRequest(f"{name} does not fit its base: {where}, and lora_{part} is {shape}", param="model")
+    return set(shapes)
 
 
 def check_files(folder: Path, name: str) -> None:
@@ -68,6 +98,13 @@ def switch(model: Any, folder: Path | None) -> Callable[[], None]:
             layer._active_adapter = active  # set_adapter also walks the parameters: 8 ms instead of 20 µs
 
     return activate
+
+
+def _sizes(layer: Any) -> tuple[int | None, int | None]:
+    """Inputs and outputs of a linear layer, GPT-2's Conv1D included; None for others."""
+    if hasattr(layer, "in_features"):
+        return layer.in_features, layer.out_features
+    return getattr(layer, "nx", None), getattr(layer, "nf", None)
 
 
 def _key(folder: Path) -> str:

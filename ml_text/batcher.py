@@ -89,6 +89,10 @@ class Group:
         self.waiting: deque[Job] = deque()
 
     @property
+    def being_read(self) -> list[Job]:
+        return [self.reading] if self.reading else []
+
+    @property
     def busy(self) -> bool:
         return bool(self.rows or self.reading or self.waiting)
 
@@ -166,11 +170,12 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        return sum(len(group.waiting) + (group.reading is not None) for group in list(self._groups.values()))
+        groups = list(self._groups.values())
+        return sum(not job.cancelled for group in groups for job in [*group.waiting, *group.being_read])
 
     @property
     def running(self) -> int:
-        return sum(len(group.rows) for group in list(self._groups.values()))
+        return sum(not job.cancelled for group in list(self._groups.values()) for job in list(group.rows))
 
     # in the batcher's thread
 
@@ -187,7 +192,7 @@ class Batcher:
                 call()
             self._step()
         for group in self._groups.values():
-            for job in [*group.rows, *group.waiting, *([group.reading] if group.reading else [])]:
+            for job in [*group.rows, *group.waiting, *group.being_read]:
                 self._fail(job, Overloaded("the model was unloaded", retry_after_s=1))
         self._flush()
 

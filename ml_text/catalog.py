@@ -91,38 +91,57 @@ def build(family: str, **overrides: Any) -> "PreTrainedModel":
 
 
 def load_config(folder: Path) -> "PreTrainedConfig":
+    """InvalidRequest when there is none that can be read."""
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(folder, local_files_only=True)
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidRequest(f"the config in {folder.name} cannot be read: {error}", param="model") from error
 
 
 def load_model(
     folder: Path, dtype: "torch.dtype", quantize: str | None = None, device: str = "cpu"
 ) -> "PreTrainedModel":
-    """The causal LM in `folder`, in inference mode. Only safetensors are read and no code of the repository runs."""
+    """The causal LM in `folder`, in inference mode. Only safetensors are read and no code of the repository runs.
+
+    InvalidRequest when the files are broken or do not hold all of the model's weights.
+    """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     get_family(load_config(folder))
     extra: dict[str, Any] = {}
     if quantize:
         extra["quantization_config"] = _quantization(quantize, dtype)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=dtype,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        attn_implementation="sdpa",
-        device_map={"": device} if quantize or device != "cpu" else None,
-        **extra,
-    )
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",
+            device_map={"": device} if quantize or device != "cpu" else None,
+            output_loading_info=True,
+            **extra,
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InvalidRequest(f"the files of {folder.name} cannot be read: {error}", param="model") from error
+    absent = sorted(info["missing_keys"])  # transformers only warns and leaves them random
+    if absent:
+        raise InvalidRequest(f"{folder.name} lacks weights: {', '.join(absent[:3])}", param="model")
     return model.eval()
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """InvalidRequest when there is none that can be read."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidRequest(f"the tokenizer in {folder.name} cannot be read: {error}", param="model") from error
 
 
 def _quantization(quantize: str, dtype: "torch.dtype") -> Any:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from ml_text import replies
@@ -45,10 +46,12 @@ class Service:
         self.state = "the model is being loaded"
         self.ready = False
 
-    async def start(self) -> None:
+    async def start(self, registry: CollectorRegistry) -> None:
         try:
             module = await asyncio.to_thread(importlib.import_module, "ml_text.engine")
             engine = self.engine = module.Engine(self.settings, self.sources, self.preload)
+            metrics = importlib.import_module("ml_text.metrics")
+            registry.register(metrics.EngineMetrics(lambda: engine.pool.residents))
             await engine.load(self.preload)
             self.ready = True
         except ServiceError as error:
@@ -164,7 +167,7 @@ def create_service(settings: TextSettings, sources: Sources | None = None, prelo
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        starting = asyncio.create_task(service.start())
+        starting = asyncio.create_task(service.start(app.state.registry))
         yield
         starting.cancel()
         if service.engine:
