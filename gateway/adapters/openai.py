@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import openai
@@ -113,7 +113,8 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
         refused.should_retry = False
         return refused
     body: Any = error.body  # the SDK unwraps `error` where it finds it
-    sent: Any = {"error": body} if not isinstance(body, dict) or "error" not in body else body
+    wrapped = isinstance(body, dict) and "error" in cast(dict[str, Any], body)
+    sent: Any = body if wrapped else {"error": body}
     translated = error_from_body(status, sent)
     wait = error.response.headers.get("retry-after", "")
     if wait.isdigit():
