@@ -21,6 +21,7 @@ BLOCK = 256
 """Tokens per block of the two-level CDF: one long cumulative sum costs four times as much at 150k tokens."""
 
 Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,18 @@ class Sampler:
             raise ValueError(f"logits are {scores.shape}, the sampler is made for ({self.vocab_size},)")
         if self._adjusts:
             scores = self._adjusted(scores.copy(), prompt_ids, output_ids)
+        ids: Ids | None = None  # the tokens that are left, ascending; None is all
         if mask is not None:
-            scores = np.where(mask.numpy(), scores, np.float32(-np.inf))
-        top = int(scores.argmax())  # numpy: NaN counts as the largest, so it shows up here
-        if not math.isfinite(scores[top]):
+            ids = np.flatnonzero(mask.numpy())
+            if not len(ids):
+                raise ServiceError("the grammar allows no token at all", code="broken_grammar")
+            scores = scores[ids]
+        best = int(scores.argmax())  # numpy: NaN counts as the largest, so it shows up here
+        if not math.isfinite(scores[best]):
             raise ServiceError("the model's output is not a number: its weights are broken", code="broken_model")
-        return top if self.sampling.greedy else self._draw(scores, scores[top])
+        if self.sampling.greedy:
+            return best if ids is None else int(ids[best])
+        return self._draw(scores, scores[best], ids)
 
     @property
     def _adjusts(self) -> bool:
@@ -119,13 +126,12 @@ class Sampler:
         scores[self._bias_ids] += self._bias
         return scores
 
-    def _draw(self, scores: Floats, top: np.float32) -> int:
+    def _draw(self, scores: Floats, top: np.float32, ids: Ids | None) -> int:
         """A token by its share; top-k and top-p keep ties with the last one kept, as transformers' top-k does."""
         s = self.sampling
-        ids: NDArray[np.int64] | None = None  # the tokens that are left, ascending; None is all
         if 0 < s.top_k < len(scores):
-            ids = np.flatnonzero(scores >= np.partition(scores, -s.top_k)[-s.top_k])
-            scores = scores[ids]
+            kept = np.flatnonzero(scores >= np.partition(scores, -s.top_k)[-s.top_k])
+            scores, ids = scores[kept], kept if ids is None else ids[kept]
         weights = scores - top
         if s.temperature != 1:
             weights *= np.float32(1 / s.temperature)
