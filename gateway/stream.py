@@ -43,8 +43,8 @@ class EventCutter:
         if not self.events:
             self._begin(block)
         self.events += block.count(b"\n\n")
-        if b'"usage"' in block and USAGE.search(block):
-            block = b"".join(self._read_usage(event) for event in block[:-2].split(b"\n\n"))
+        if b'"usage"' in block:
+            block = self._read_usage(block)
         if block.endswith(DONE):
             self.ended = True
         return block
@@ -62,11 +62,23 @@ class EventCutter:
         found = MODEL.search(block)
         self.model = found[1].decode() if found else None
 
-    def _read_usage(self, event: bytes) -> bytes:
-        head, _, payload = event.partition(b"data:")
-        if not head and USAGE.search(payload):
-            chunk = orjson.loads(payload)
-            self.usage = chunk.get("usage") or self.usage
-            if not self.wants_usage and not chunk.get("choices"):
-                return b""
-        return event + b"\n\n"
+    def _read_usage(self, block: bytes) -> bytes:
+        """`block` without the events that only carry a usage that the client did not ask for."""
+        kept: list[bytes] = []
+        done = 0
+        for found in USAGE.finditer(block):
+            if found.start() < done:  # twice in one event
+                continue
+            before = block.rfind(b"\n\n", done, found.start())
+            start = done if before < 0 else before + 2
+            end = block.index(b"\n\n", found.start()) + 2
+            kept.append(block[done:start])
+            done = end
+            event = block[start:end]
+            if event.startswith(b"data:"):
+                chunk = orjson.loads(event[5:])
+                self.usage = chunk.get("usage") or self.usage
+                if not self.wants_usage and not chunk.get("choices"):
+                    continue
+            kept.append(event)
+        return b"".join(kept) + block[done:]

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gateway.prices import Prices
@@ -40,6 +41,12 @@ FLUSH_S = 1.0
 log = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=2)
+def today(days: int) -> str:
+    """The date that many days after 1970, UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime(days * 86400))
+
+
 @dataclass
 class Counted:
     requests: int = 0
@@ -60,7 +67,7 @@ class UsageStore:
         self.counted: dict[tuple[str, str, str, str], Counted] = {}
 
     def record(self, key_id: str, spent: Spent) -> None:
-        day = time.strftime("%Y-%m-%d", time.gmtime())
+        day = today(int(time.time()) // 86400)
         counted = self.counted.setdefault((day, key_id, spent.provider, spent.model), Counted())
         cost, there = self.prices.costs(spent)
         counted.requests += 1

@@ -21,6 +21,8 @@ from shared.instrument import Instrument, error_headers
 from shared.openapi import complete
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own looks into the environment on every request; `shared.instrument` has our numbers."""
 BODY_LIMIT_BYTES = 8 << 20
 
 
@@ -47,7 +49,7 @@ def create_app(
         Middleware(ReadBody, limit_bytes=body_limit_bytes),
         Middleware(RawDispatch, routes=routes),
     ]
-    app = FastAPI(title=title, lifespan=lifespan, middleware=layers)
+    app = FastAPI(title=title, lifespan=lifespan, middleware=layers, telemetry=NO_TELEMETRY)
     app.state.registry = registry
     for kind in (ServiceError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _render)

@@ -114,8 +114,7 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
         return refused
     body: Any = error.body  # the SDK unwraps `error` where it finds it
     wrapped = isinstance(body, dict) and "error" in cast(dict[str, Any], body)
-    sent: Any = body if wrapped else {"error": body}
-    translated = error_from_body(status, sent)
+    translated = error_from_body(status, cast(object, body) if wrapped else {"error": body})
     wait = error.response.headers.get("retry-after", "")
     if wait.isdigit():
         translated.retry_after_s = float(wait)
