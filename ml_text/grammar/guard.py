@@ -6,6 +6,7 @@ is emitted instead, and the model goes on from there. Most tokens leave the old 
 call checks exactly; only what opens something new walks, and only until it meets the old path again.
 """
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,12 +21,13 @@ from shared.errors import ServiceError
 
 MAX_SKIPPED = 8
 """How many tokens of the old path one sampled token may stand for (a long number for its digits)."""
-FILLERS = b"0@.-:/123456789TZabcdefghijklmnopqrstuvwyxABCDEFGHIJKLMNOPQRSUVWXYz"
+FILLERS = b"0@.-:/123456789TZabcdefghijklmnopqrstuvwyxABCDEFGHIJKLMNOPQRSUVWXYz !#$%&'()*+;<=>?^_`|~"
 """What a path tries inside a value that may not end yet; separators early, so that formats end soon."""
 
 TEXT_ONLY = b"Z~az ._x/@"
 """Bytes that nothing but a string's content starts with or goes on with."""
-OPENERS = b"[{\\"
+MAX_CHOICES = 12
+"""How many fillers are tried for one after which the value may end."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,15 @@ def closing_path(
     """Tokens that complete the document from `matcher`, then an end token; None if more than `limit` are needed.
 
     `matcher` walks and comes back, unless it hits one of its limits. `known` is a path of the state one token before.
-    `deadline_s` bounds the time; without it the answer depends on the arguments alone: same seed, same text.
+    `deadline_s` bounds the CPU time; without it the answer depends on the arguments alone: same seed, same text.
     """
     known = list(known) or [vocabulary.eos_ids[0]]
-    end = None if deadline_s is None else time.monotonic() + deadline_s
+    end = None if deadline_s is None else time.thread_time() + deadline_s
     head: list[int] = []
     used: Counter[int] = Counter()
     while (tail := _tail(matcher, known)) is None:
         step = matcher.compute_ff_tokens() or _next_token(vocabulary, matcher, used)
-        late = end is not None and time.monotonic() > end
+        late = end is not None and time.thread_time() > end
         if late or not step or len(head) + len(step) > limit or not matcher.consume_tokens(step):
             break
         head += step
@@ -161,24 +163,22 @@ def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) 
                 used.clear()  # another value, another alphabet
             used[byte] += 1
             return [ids[byte]]
-    for byte in sorted(FILLERS, key=lambda byte: used[byte]):
-        if legal(byte):
-            used[byte] += 1
-            return [ids[byte]]
-    return _any_token(vocabulary, matcher, used)
-
-
-def _any_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) -> list[int]:
-    """What else may follow: other bytes first, then whole pieces, for tokenizers that cannot spell every byte."""
-    bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
-    allowed = np.flatnonzero(np.unpackbits(bits, count=vocabulary.size, bitorder="little")).tolist()
-    spelled = {token: byte for byte, token in vocabulary.byte_ids.items()}
-    single = [spelled[token] for token in allowed if token in spelled]
-    if not single:
-        return allowed[:1]
-    byte = min(single, key=lambda byte: (byte in OPENERS, used[byte], byte))
+    ends = [*(ids[byte] for byte in (b'"' if in_text else b'"}],') if byte in ids), vocabulary.eos_ids[0]]
+    order = (byte for byte in sorted(range(256), key=lambda byte: _cost(byte, used[byte])) if legal(byte))
+    choices = list(itertools.islice(order, MAX_CHOICES))
+    if not choices:  # a tokenizer that cannot spell every byte: any piece
+        bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+        return np.flatnonzero(np.unpackbits(bits, count=vocabulary.size, bitorder="little"))[:1].tolist()
+    last = (byte for byte in choices if any(matcher.validate_tokens([ids[byte], end]) == 2 for end in ends))
+    byte = next(last, choices[0])
     used[byte] += 1
-    return [vocabulary.byte_ids[byte]]
+    return [ids[byte]]
+
+
+def _cost(byte: int, used: int) -> tuple[bool, int, int]:
+    """Fillers in turns, escapes and other characters every eighth turn, what opens a bracket last."""
+    place = FILLERS.find(byte)
+    return byte in b"[{", used if place >= 0 else 8 * used + 8, place
 
 
 def _respelled(vocabulary: Vocabulary, matcher: LLMatcher, path: list[int]) -> list[int]:

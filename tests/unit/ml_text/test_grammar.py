@@ -409,3 +409,21 @@ def test_a_schema_is_compiled_once_and_documents_do_not_share_state() -> None:
 def test_same_seed_same_document() -> None:
     grammar = compiled(SCHEMAS["nested"])
     assert written(grammar.start(150), 5) == written(grammar.start(150), 5)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "pattern": r"^\w+\s\w+$"},
+        {"type": "string", "pattern": "^[a-z]+é$"},
+        {"type": "string", "pattern": '^[a-z]+\n[a-z]+"$'},
+        {"type": "string", "pattern": r"^[}\]\"]{3,8}$"},
+        {"type": "string", "pattern": r"^\d+,\d+$"},
+        {"type": "integer", "minimum": 40, "multipleOf": 20},
+        {"type": "string", "minLength": 200},
+    ],
+)
+def test_a_way_out_of_awkward_values_is_found(schema: dict[str, Any]) -> None:
+    grammar = compiled(strict(v=schema))
+    text, _ = written(grammar.start(grammar.min_tokens), 0)
+    check(text, strict(v=schema))
