@@ -112,9 +112,9 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
         refused = UpstreamFailed(f"OpenAI refused OPENAI_API_KEY (status {status})", code="upstream_unauthorized")
         refused.should_retry = False
         return refused
-    body: Any = error.body  # the SDK unwraps `error` where it finds it
-    wrapped = isinstance(body, dict) and "error" in cast(dict[str, Any], body)
-    translated = error_from_body(status, cast(object, body) if wrapped else {"error": body})
+    found: object = error.body  # the SDK unwraps `error` where it finds it
+    body = cast(dict[str, Any], found) if isinstance(found, dict) else {}
+    translated = error_from_body(status, body if "error" in body else {"error": body})
     wait = error.response.headers.get("retry-after", "")
     if wait.isdigit():
         translated.retry_after_s = float(wait)
