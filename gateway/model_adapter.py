@@ -16,7 +16,7 @@ from gateway.adapters import custom
 from gateway.names import Aliases, ModelNames, column, read_aliases
 from gateway.settings import Settings
 from gateway.text import Text, TextModel
-from shared.design import Brief, check, messages, response_format
+from shared.design import Brief, ask_for_design, messages, response_format
 from shared.errors import UnsupportedByProvider, UpstreamInvalid
 from shared.http import Transport
 
@@ -45,8 +45,6 @@ PROVIDERS: Mapping[str, Provider] = {
     "custom": Provider(text=custom.build_text, default_text="starter"),
     "openai": Provider(text=_build_openai_text, closed=False),
 }
-SECOND_SEED = 1
-"""A model whose design is unusable is asked once more, so that another one comes."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +77,14 @@ class ModelAdapter:
             "messages": messages(brief),
             "response_format": response_format(brief, elements),
         }
-        for again in (False, True):
-            request = {**body, "seed": SECOND_SEED} if again else body
+
+        async def ask(seed: int | None) -> tuple[str, str]:
+            request = body if seed is None else {**body, "seed": seed}
             answer: Any = orjson.loads(await text.answer("chat/completions", request))
-            try:
-                spec = check(_content(answer), brief, elements)
-            except UpstreamInvalid:
-                if again:
-                    raise
-            else:
-                return Designed(spec, str(answer.get("model") or request["model"]), text.provider)
-        raise AssertionError("unreachable")
+            return _content(answer), str(answer.get("model") or request["model"])
+
+        spec, answered_by = await ask_for_design(ask, brief, elements)
+        return Designed(spec, answered_by, text.provider)
 
     async def generate_design_spec(
         self, prompt: str, platform: str, format: str, model: str | None = None, elements: Sequence[str] = ("text",)

@@ -23,7 +23,7 @@ from ml_text.sources import Source, Sources
 from shared import design
 from shared.app import create_app, event_stream
 from shared.design import Brief
-from shared.errors import NotFound, NotReady, ServiceError, UpstreamInvalid
+from shared.errors import NotFound, NotReady, ServiceError
 from shared.events import while_connected
 from shared.logs import configure_logging
 from shared.wire.chat import ChatRequest
@@ -128,16 +128,18 @@ async def load(id: str, engine: TheEngine) -> ModelDetails:
 
 @router.post("/generate")
 async def generate(body: Generate, request: Request, engine: TheEngine) -> dict[str, Any]:
-    """A brief to a bare design spec; asked once more with another seed when the first is none."""
+    """A brief to a bare design spec."""
     brief = Brief(prompt=body.prompt, platform=body.platform, format=body.format)
     wanted: dict[str, Any] = {"model": body.model, "messages": design.messages(brief)}
     wanted["response_format"] = design.response_format(brief)
+
+    async def ask(seed: int | None) -> tuple[str, None]:
+        answer = await replies.chat_completion(engine, ChatRequest(**wanted, seed=seed))
+        return answer.choices[0].message.content or "", None
+
     async with while_connected(request.receive):
-        for seed in (None, 1):
-            answer = await replies.chat_completion(engine, ChatRequest(**wanted, seed=seed))
-            with contextlib.suppress(UpstreamInvalid):
-                return design.check(answer.choices[0].message.content or "", brief)
-    raise UpstreamInvalid("the model gave no usable design, asked twice")
+        spec, _ = await design.ask_for_design(ask, brief)
+    return spec
 
 
 async def _details(engine: Any, name: str) -> ModelDetails:
@@ -200,6 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging(settings.shared.log_level)
     if settings.threads:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before torch is imported
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch asks for huge pages: weights are read from end to end
     sources = Sources(settings)
     try:
         preload = choose(sources, settings.model, args.adapter, args.use_lora)

@@ -15,7 +15,7 @@ from ml_text.corpus.palettes import draw_palette
 from ml_text.corpus.placing import place
 from ml_text.corpus.story import draw_story
 from shared.design.brief import Brief
-from shared.design.check import SPEC, problems
+from shared.design.check import SPEC, missing, problems
 
 SHARES = {"design": 0.6, "reading": 0.18, "copying": 0.12, "chat": 0.1}
 """Of the rows. All but the designs are short: together they are a quarter of the tokens.
@@ -34,7 +34,7 @@ def draw_design(r: Random) -> dict[str, Any]:
         palette = draw_palette(r, story.topic.topic if story.topic else None, story.mood)
         fonts, accented = r.choice(FONTS[story.mood]), ACCENTED.get(story.mood, DEFAULT_ACCENTED)
         spec = place(write_copy(r, story), layout, palette, fonts, (brief.width, brief.height), accented)
-        if spec is not None and not problems(SPEC.validate_python(spec), brief):
+        if spec and not problems(SPEC.validate_python(spec), brief) and not missing(spec, brief):
             return {"prompt": brief.prompt, "platform": brief.platform, "format": brief.format, "response": spec}
 
 

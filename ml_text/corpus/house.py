@@ -25,7 +25,7 @@ from ml_text.corpus.placing import place
 from ml_text.corpus.story import Story, draw_story
 from ml_text.corpus.topics import Palette
 from shared.design.brief import Brief
-from shared.design.check import SPEC, problems
+from shared.design.check import SPEC, missing, problems
 from shared.design.facts import DATED, find_facts
 from shared.design.score import headline, layout_class, palette, texts
 
@@ -110,7 +110,9 @@ def draw_record(r: Random) -> dict[str, Any]:
         copy = {**write_copy(r, story), "headline": _headline(r, story, kind_of(brief)), "brand": story.brand}
         colors = PALETTES[GROUPS.get(brief.platform, "google")]
         spec = place(copy, LAYOUTS[canvas_of(brief)], colors, FONTS, (brief.width, brief.height))
-        if spec and not problems(SPEC.validate_python(spec), brief) and adherence(spec, brief)["all"]:
+        if not spec or problems(SPEC.validate_python(spec), brief) or missing(spec, brief):
+            continue
+        if adherence(spec, brief)["all"]:
             return {"prompt": brief.prompt, "platform": brief.platform, "format": brief.format, "response": spec}
 
 

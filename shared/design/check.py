@@ -1,8 +1,8 @@
-"""Whether an answer is a design: valid, inside the canvas, nothing overlapping, names and figures exact."""
+"""Whether an answer is a design: valid, inside the canvas, nothing overlapping, no figure that is not the brief's."""
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -131,14 +131,20 @@ def problems(spec: Spec, brief: Brief, elements: Sequence[str] = ("text",)) -> l
         for j, other in texts[at + 1 :]
         if box.overlaps(other)
     ]
-    return found + inexact([e.text for e in spec.elements if isinstance(e, Text)], brief)
+    return found + foreign([e.text for e in spec.elements if isinstance(e, Text)], brief)
 
 
-def inexact(texts: Sequence[str], brief: Brief) -> list[str]:
-    """Figures that the brief does not have, and names, prices, percentages and dates that the copy lacks."""
+def foreign(texts: Sequence[str], brief: Brief) -> list[str]:
+    """Figures that the brief does not have, in words."""
     facts = find_facts(brief.prompt)
+    allowed = {number for fact in (*facts.figures, *facts.names) for number in re.findall(NUMBER, fact)}
+    said = [number for text in texts for number in re.findall(NUMBER, text)]
+    return [f"{number!r} is not in the brief" for number in said if number not in allowed]
+
+
+def missing(spec: Mapping[str, Any], brief: Brief) -> list[str]:
+    """Names, prices, percentages and dates of the brief that the copy does not show to the letter."""
+    texts = [str(element["text"]) for element in spec["elements"] if element["type"] == "text"]
     copy = " \n ".join(re.sub(r"\s+", " ", text) for text in texts)
-    allowed = {number for figure in facts.figures for number in re.findall(NUMBER, figure)}
-    allowed |= {number for name in facts.names for number in re.findall(NUMBER, name)}
-    found = [f"{number!r} is not in the brief" for number in re.findall(NUMBER, copy) if number not in allowed]
-    return found + [f"{fact!r} is missing" for fact in facts.required if fact not in copy and fact.upper() not in copy]
+    required = find_facts(brief.prompt).required
+    return [fact for fact in required if fact not in copy and fact.upper() not in copy]

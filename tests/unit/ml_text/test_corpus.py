@@ -38,6 +38,7 @@ def test_every_design_is_one_that_the_gateway_would_accept(designs: list[dict]):
     for row in designs:
         brief = brief_of(row)
         assert design.check(design.dumps(row["response"]), brief) == row["response"]
+        assert design.missing(row["response"], brief) == []
         jsonschema.validate(row["response"], design.response_format(brief)["json_schema"]["schema"])
 
 

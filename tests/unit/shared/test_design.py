@@ -141,7 +141,6 @@ def test_check_answers_the_spec_unchanged():
         ("{}", "background_color"),
         (json.dumps(spec(text("Blue Door 20% 4 May", x=1000))), "leaves the canvas"),
         (json.dumps(spec(*GOOD["elements"], text("over it", y=420))), "overlap"),
-        (json.dumps(spec(text("Blue Door, 4 May"))), "'20%' is missing"),
         (json.dumps(spec(*GOOD["elements"], text("30% off", y=800))), "'30' is not in the brief"),
         (json.dumps(GOOD).replace('"x": 80', '"x": "80"'), "x"),
         (json.dumps(GOOD).replace('"x": 80', '"x": NaN'), "not a design spec"),
@@ -153,8 +152,43 @@ def test_check_says_what_is_wrong(wrong: str, says: str):
         check(wrong, BRIEF)
 
 
-def test_a_name_over_two_lines_or_shouted_is_there():
-    check(json.dumps(spec(text("Blue\nDoor, 20%"), text("4 MAY", y=400))), BRIEF)
+def test_missing_facts_are_named_and_a_name_over_two_lines_or_shouted_is_there():
+    assert design.missing(spec(text("Blue Door, 4 May")), BRIEF) == ["20%"]
+    assert design.missing(spec(text("Blue\nDoor, 20%"), text("4 MAY", y=400)), BRIEF) == []
+
+
+LESS, LEAST = spec(text("Blue Door, 4 May")), spec(text("Blue Door"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "chosen", "asked"),
+    [
+        ([GOOD], GOOD, 1),
+        ([LEAST, GOOD], GOOD, 2),
+        ([LESS, LEAST], LESS, 2),
+        (["no json", LEAST], LEAST, 2),
+        ([LEAST, "no json"], LEAST, 2),
+    ],
+)
+async def test_asking_takes_the_first_complete_design_else_the_more_complete(answers: list, chosen: dict, asked: int):
+    seeds: list[int | None] = []
+
+    async def ask(seed: int | None) -> tuple[str, int]:
+        seeds.append(seed)
+        answer = answers[len(seeds) - 1]
+        return answer if isinstance(answer, str) else json.dumps(answer), len(seeds)
+
+    made, beside = await design.ask_for_design(ask, BRIEF)
+    assert made == chosen and beside == answers.index(chosen) + 1
+    assert len(seeds) == len(set(seeds)) == asked
+
+
+async def test_two_unusable_answers_are_an_error():
+    async def ask(seed: int | None) -> tuple[str, None]:
+        return "{}", None
+
+    with pytest.raises(UpstreamInvalid, match="background_color"):
+        await design.ask_for_design(ask, BRIEF)
 
 
 def test_an_edited_spec_is_checked_too():
