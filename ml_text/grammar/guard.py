@@ -26,6 +26,7 @@ FILLERS = b"0@.-:/123456789TZabcdefghijklmnopqrstuvwyxABCDEFGHIJKLMNOPQRSUVWXYz 
 
 TEXT_ONLY = b"Z~az ._x/@"
 """Bytes that nothing but a string's content starts with or goes on with."""
+OPENERS = b"[{"
 MAX_CHOICES = 12
 """How many fillers are tried for one after which the value may end."""
 
@@ -169,7 +170,8 @@ def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) 
     if not choices:  # a tokenizer that cannot spell every byte: any piece
         bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
         return np.flatnonzero(np.unpackbits(bits, count=vocabulary.size, bitorder="little"))[:1].tolist()
-    last = (byte for byte in choices if any(matcher.validate_tokens([ids[byte], end]) == 2 for end in ends))
+    values = [byte for byte in choices if byte not in OPENERS]
+    last = (byte for byte in values if any(matcher.validate_tokens([ids[byte], end]) == 2 for end in ends))
     byte = next(last, choices[0])
     used[byte] += 1
     return [ids[byte]]
@@ -178,7 +180,7 @@ def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) 
 def _cost(byte: int, used: int) -> tuple[bool, int, int]:
     """Fillers in turns, escapes and other characters every eighth turn, what opens a bracket last."""
     place = FILLERS.find(byte)
-    return byte in b"[{", used if place >= 0 else 8 * used + 8, place
+    return byte in OPENERS, used if place >= 0 else 8 * used + 8, place
 
 
 def _respelled(vocabulary: Vocabulary, matcher: LLMatcher, path: list[int]) -> list[int]:

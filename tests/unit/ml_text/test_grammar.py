@@ -34,6 +34,7 @@ def strict(**properties: Any) -> dict[str, Any]:
 
 PERSON = strict(name={"type": "string", "minLength": 1, "maxLength": 20}, email={"type": "string", "format": "email"})
 PERSON["properties"]["boss"] = {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/person"}]}
+PERSON["required"].append("boss")
 SCHEMAS: dict[str, dict[str, Any]] = {
     "nested": {
         **strict(
@@ -173,7 +174,7 @@ def written(guard: Guard, seed: int, build: Any = byte_level, scale: float = 3.0
         scores = torch.randn(size, generator=random) * scale
         output.append(guard.admit(sampler.pick(scores, [], output, guard.mask())))
     ids = [token for token in output if token != tokenizer.eos_token_id]
-    return tokenizer.decode(ids, clean_up_tokenization_spaces=False), len(output)
+    return str(tokenizer.decode(ids, clean_up_tokenization_spaces=False)), len(output)
 
 
 def check(text: str, schema: dict[str, Any]) -> None:
@@ -267,7 +268,7 @@ def test_a_number_at_the_top_ends_with_an_end_token_or_the_budget() -> None:
 
 def test_several_end_tokens_and_a_padded_vocabulary() -> None:
     tokenizer, _ = compiler()
-    ends = [tokenizer.convert_tokens_to_ids(token) for token in ("</s>", "<|im_end|>")]
+    ends: Any = [tokenizer.convert_tokens_to_ids(token) for token in ("</s>", "<|im_end|>")]
     grammar = GrammarCompiler(tokenizer, vocab_size=1024, eos_ids=ends).compile(
         {"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}}
     )
