@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -278,7 +279,8 @@ def main() -> None:
     if asked.serve_mock:
         uvloop.run(serve_mock(asked.serve_mock))
         return
-    print(describe())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
+    print(describe(), flush=True)
     with tempfile.TemporaryDirectory() as name, mock_upstream(Path(name)) as upstream:
         if asked.memory:
             watch_memory(upstream, Path(name))
