@@ -18,6 +18,7 @@ from ml_text import data
 from ml_text.packed import prepare, report
 from ml_text.settings import TextSettings
 from ml_text.tokenizer import END, PAD, SPECIAL, train_tokenizer
+from ml_text.trainers.copying import set_copying_heads
 from shared.errors import InvalidRequest
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
@@ -53,6 +54,7 @@ class Args(TrainingArgs):
     tie_embeddings: bool = Field(True, description="input and output embeddings are the same weights")
     compile: bool = Field(False, description="torch.compile: half a minute first, then faster steps")
     init: Path | None = Field(None, description="begin with this model folder's weights and tokenizer, not at random")
+    copying_heads: bool = Field(False, description="set two heads by hand that copy what stood in the prompt")
     save_dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the published weights")
 
 
@@ -106,6 +108,8 @@ def build(args: Args, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
         for name, weight in model.named_parameters():
             if name.endswith(("o_proj.weight", "down_proj.weight")):
                 weight.mul_((2 * sizes["layers"]) ** -0.5)
+    if args.copying_heads:
+        set_copying_heads(model)
     return model.train()
 
 
