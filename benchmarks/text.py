@@ -1,6 +1,7 @@
 """Tokens per CPU-second of the text service, beside `model.generate` and `transformers serve --continuous-batching`.
 
-A 25M Llama with random weights stored in bfloat16, on the CPU with one thread each, greedy, 64 prompt and 64 new tokens.
+A 25M Llama with random weights stored in bfloat16, on the CPU with one thread each, greedy, 64 prompt and 64 new
+tokens each.
 Every server is asked over HTTP; what counts is the CPU time of its process. They take turns, round by round, and the
 ones that wait are stopped, so that all see the same neighbours. Figures are medians over the rounds.
 
@@ -161,7 +162,8 @@ for line in sys.stdin:
     ids = torch.tensor([[int(word) for word in line.split()]])
     started = time.process_time()
     with torch.inference_mode():
-        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=64, do_sample=False, pad_token_id=0)
+        ones = torch.ones_like(ids)
+        out = model.generate(ids, attention_mask=ones, max_new_tokens=64, do_sample=False, pad_token_id=0)
     print(out.shape[1] - ids.shape[1], time.process_time() - started, flush=True)
 """
 

@@ -9,73 +9,16 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from ml_text import memory
-from ml_text.detokenize import TextStream
 from ml_text.forward import Forward
-from ml_text.sampling import Sampler, Sampling
+from ml_text.job import Delta, Job
 from ml_text.slots import Decode, Prefill, SlotCache
 from shared.errors import OutOfMemory, Overloaded, ServiceError
 
 log = logging.getLogger(__name__)
-GREEDY = Sampling(temperature=0)
-
-
-class Guard(Protocol):
-    """What a grammar does to one request's tokens."""
-
-    done: bool
-
-    def mask(self) -> Tensor: ...
-    def admit(self, token: int) -> int: ...
-
-
-@dataclass
-class Delta:
-    """What one step adds to an answer; the last one has `finish_reason`."""
-
-    text: str = ""
-    finish_reason: str | None = None
-    tokens: int = 0
-    """Tokens generated so far."""
-    error: Exception | None = None
-
-
-@dataclass(eq=False)
-class Job:
-    """One answer to make. `emit` is called in the batcher's thread, at most once per step."""
-
-    prompt_ids: list[int]
-    max_tokens: int
-    sampler: Sampler
-    text: TextStream
-    emit: Callable[[Delta], None]
-    guard: Guard | None = None
-    end_ids: frozenset[int] = frozenset()
-    group: str = ""
-    stream: bool = True
-    """False: one delta with the whole text at the end."""
-    cancelled: bool = False
-    output_ids: list[int] = field(default_factory=list[int])
-    read: int = 0
-    """Prompt tokens that are in the cache."""
-    parts: list[str] = field(default_factory=list[str])
-
-    @cached_property
-    def plain(self) -> bool:
-        """Whether the likeliest token is the answer, which one call finds for all rows."""
-        return self.guard is None and replace(self.sampler.sampling, seed=None) == GREEDY
-
-    @property
-    def length(self) -> int:
-        """Positions in the cache: all but the newest token."""
-        return len(self.prompt_ids) + max(len(self.output_ids) - 1, 0)
 
 
 class Group:
@@ -237,7 +180,7 @@ class Batcher:
             if job.read == len(job.prompt_ids):
                 group.reading = None
                 group.rows.append(job)
-                if self._accept(job, job.sampler.pick(logits[0], job.prompt_ids, [], _mask(job))):
+                if self._add(job, job.sampler.pick(logits[0], job.prompt_ids, [], job.mask)):
                     self._leave(group, len(group.rows) - 1)
         except Exception as error:  # this request's alone: the others and the thread go on
             if group.reading is job:
@@ -266,11 +209,9 @@ class Batcher:
             try:
                 plain = job.plain and finite[index]
                 token = (
-                    tops[index]
-                    if plain
-                    else job.sampler.pick(logits[index], job.prompt_ids, job.output_ids, _mask(job))
+                    tops[index] if plain else job.sampler.pick(logits[index], job.prompt_ids, job.output_ids, job.mask)
                 )
-                done = self._accept(job, token)
+                done = self._add(job, token)
             except Exception as error:
                 self._fail(job, error)
                 done = True
@@ -312,28 +253,13 @@ class Batcher:
         if group.reading:
             group.cache.move(last + 1, last, group.reading.read)
 
-    def _accept(self, job: Job, token: int) -> bool:
+    def _add(self, job: Job, token: int) -> bool:
         """Add `token` to the answer; True when that was the last one."""
-        closed = False
-        if job.guard is not None:
-            token = job.guard.admit(token)
-            closed = job.guard.done
-        job.output_ids.append(token)
+        delta = job.add(token)
         self.generated += 1
-        ended = closed or token in job.end_ids
-        text = "" if token in job.end_ids else job.text.push(token)
-        full = len(job.output_ids) >= job.max_tokens
-        if ended or full or job.text.stopped:
-            text += job.text.finish()  # may complete a stop string too
-        reason = "stop" if ended or job.text.stopped else "length" if full else None
-        if job.stream:
-            if text or reason:
-                self._outbox.append((job, Delta(text, reason, len(job.output_ids))))
-        else:
-            job.parts.append(text)
-            if reason:
-                self._outbox.append((job, Delta("".join(job.parts), reason, len(job.output_ids))))
-        return reason is not None
+        if delta:
+            self._outbox.append((job, delta))
+        return delta is not None and delta.finish_reason is not None
 
     def _fail(self, job: Job, error: Exception) -> None:
         if memory.is_out_of_memory(error):
@@ -347,10 +273,6 @@ class Batcher:
         outbox, self._outbox = [pair for pair in self._outbox if not pair[0].cancelled], []
         if outbox:
             self._deliver(outbox)
-
-
-def _mask(job: Job) -> Tensor | None:
-    return job.guard.mask() if job.guard else None
 
 
 def _emit_each(outbox: list[tuple[Job, Delta]]) -> None:

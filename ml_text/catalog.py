@@ -115,7 +115,7 @@ def load_model(
     if quantize:
         extra["quantization_config"] = _quantization(quantize, dtype)
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
@@ -128,6 +128,7 @@ def load_model(
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise InvalidRequest(f"the files of {folder.name} cannot be read: {error}", param="model") from error
+    model, info = loaded
     absent = sorted(info["missing_keys"])  # transformers only warns and leaves them random
     if absent:
         raise InvalidRequest(f"{folder.name} lacks weights: {', '.join(absent[:3])}", param="model")

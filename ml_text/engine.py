@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ml_text import loading
-from ml_text.batcher import Delta, Job
 from ml_text.detokenize import TextStream
+from ml_text.job import Delta, Job
 from ml_text.loading import Facts, Loaded
 from ml_text.pool import Lease, Pool
 from ml_text.prompts import PLAIN_STOP, chat_ids, text_ids

@@ -13,11 +13,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from ml_text import adapters, catalog, loading, memory
-from ml_text.batcher import Batcher, Delta, Job
+from ml_text.batcher import Batcher
 from ml_text.forward import Forward, forward_of
+from ml_text.job import Delta, Job
 from ml_text.loading import Loaded
 from ml_text.settings import TextSettings
+from ml_text.slots import Place, SlotCache
 from ml_text.sources import Source, Sources
 from shared.errors import InvalidRequest, OutOfMemory
 
@@ -93,8 +97,9 @@ class Pool:
         try:
             if source is not base:
                 load = lambda: self._load_adapter(resident, source)  # noqa: E731
-                adapter = await self._once(source.key, resident.adapters, load)
-                adapter.leases += 1
+                leased: Adapter = await self._once(source.key, resident.adapters, load)
+                leased.leases += 1
+                adapter = leased
             if adapter:
                 yield Lease(source, resident, source.key, adapter.forward)
             else:
@@ -188,12 +193,30 @@ class Pool:
                 free = min(free, budget - sum(resident.size_bytes for resident in self.residents))
             if size_bytes <= free:
                 return
+            if self._drop_idle_adapter():
+                continue
             idle = [resident for resident in self.residents if not resident.leases]
             if not idle:
                 raise OutOfMemory(
                     f"{source.name} needs {size_bytes / 2**20:,.0f} MB and {max(free, 0) / 2**20:,.0f} MB are free"
                 )
             await self._unload(min(idle, key=lambda resident: resident.used_at))
+
+    def _drop_idle_adapter(self) -> bool:
+        """Forget the merged copy that was used longest ago; False when there is none to forget."""
+        copies = [
+            (adapter.used_at, key, resident)
+            for resident in self.residents
+            if resident.shared_model is None
+            for key, adapter in resident.adapters.items()
+            if not adapter.leases
+        ]
+        if not copies:
+            return False
+        _, key, resident = min(copies, key=lambda copy: copy[0])
+        del resident.adapters[key]
+        gc.collect()
+        return True
 
     async def _unload(self, resident: Resident) -> None:
         del self._residents[resident.base.source.key]
@@ -217,9 +240,9 @@ class Pool:
 
 
 def _activated(activate: Callable[[], None], forward: Forward) -> Forward:
-    def run(*args: Any) -> Any:
+    def run(ids: Tensor, place: Place, cache: SlotCache) -> Tensor:
         activate()
-        return forward(*args)
+        return forward(ids, place, cache)
 
     return run
 

@@ -4,6 +4,8 @@ Both kinds give each row the same bits whatever the number of rows, which torch'
 gives the same text alone and in company.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -69,10 +71,11 @@ def prepack(model: nn.Module, dtype: torch.dtype) -> bool:
         return False
     has_fbgemm = "fbgemm" in torch.backends.quantized.supported_engines
     for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
+        for name, layer in list(parent.named_children()):
+            child: Any = layer
             if type(child) not in (nn.Linear, Conv1D):
                 continue
-            weight = child.weight if type(child) is nn.Linear else child.weight.t()
+            weight: Any = child.weight if type(child) is nn.Linear else child.weight.t()
             half = dtype == torch.float32 and has_fbgemm and fits_half(weight)
             bias = None if child.bias is None else child.bias.detach().to(dtype)
             setattr(parent, name, HalfLinear(weight, bias) if half else PackedLinear(weight.to(dtype), bias))

@@ -59,6 +59,7 @@ def with_adapter(base: Path, adapter: Path, ids: list[int], tokens: int) -> list
     return out[0, len(ids) :].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("merge_mb", [1024, 0], ids=["merged", "shared base"])
 @pytest.mark.parametrize("family", FAMILIES)
 async def test_an_adapter_answers_as_in_peft(
@@ -88,13 +89,14 @@ async def test_never_a_reply_of_another_adapter(merge_mb: int, tmp_path: Path, s
     assert answers == [alone[name] for name in chosen]
 
 
+@pytest.mark.slow
 async def test_a_new_version_answers_at_once_and_the_old_finishes(tmp_path: Path, save_model: Any, start: Any) -> None:
     engine = start(save_model(max_position_embeddings=4096))
     publish(engine, "voice", make_adapter(tmp_path / "old", 1, max_position_embeddings=4096))
     old = await ask(engine, "voice", tokens=300)
     running = asyncio.create_task(ask(engine, "voice", tokens=300))
     batcher = engine.pool.residents[0].batcher
-    while not batcher.running:
+    while not batcher.running:  # noqa: ASYNC110 - it runs in a thread
         await asyncio.sleep(0.001)
     publish(engine, "voice", make_adapter(tmp_path / "new", 2, max_position_embeddings=4096))
     new = await ask(engine, "voice", tokens=300)

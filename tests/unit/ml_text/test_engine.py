@@ -50,6 +50,7 @@ async def test_same_tokens_as_generate(family: str, dtype: Any, save_model: Any,
     assert len({tuple(ids) for ids in expected}) == len(prompts), "a model that always says the same proves nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 async def test_same_text_alone_and_in_company(dtype: str, save_model: Any, start: Any) -> None:
     engine = start(save_model(max_position_embeddings=1024), dtype=dtype)
@@ -152,10 +153,10 @@ async def test_a_caller_who_leaves_the_queue_never_runs(save_model: Any, start: 
         await anext(aiter(answer))
         waiting = asyncio.create_task(ask(engine, "quick", 5))
         batcher = engine.pool.residents[0].batcher
-        while not batcher.waiting:
+        while not batcher.waiting:  # noqa: ASYNC110 - it runs in a thread
             await asyncio.sleep(0.001)
         waiting.cancel()
-        while batcher.waiting:
+        while batcher.waiting:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         assert batcher.running == 1
 

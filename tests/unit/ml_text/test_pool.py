@@ -30,7 +30,7 @@ async def ask(engine: Any, model: str | None = None, tokens: int = 4) -> str:
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(30):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - other threads change it
             await asyncio.sleep(0.01)
 
 
@@ -94,6 +94,7 @@ async def test_what_does_not_fit_is_507_and_the_rest_goes_on(save_model: Any, st
     assert await ask(engine, "tiny")
 
 
+@pytest.mark.slow
 async def test_a_conversation_that_does_not_fit_fails_alone(
     save_model: Any, start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +152,7 @@ async def test_folders_that_are_no_model(tmp_path: Path, save_model: Any, start:
     del tensors["model.layers.1.mlp.up_proj.weight"]
     save_file(tensors, partial / "model.safetensors", metadata={"format": "pt"})
     publish(engine, "partial", partial)
-    with pytest.raises(InvalidRequest, match="lacks weights: model.layers.1.mlp.up_proj.weight"):
+    with pytest.raises(InvalidRequest, match=r"lacks weights: model\.layers\.1\.mlp\.up_proj\.weight"):
         await ask(engine, "partial")
     assert await ask(engine)
 
