@@ -43,7 +43,7 @@ def set_copying_heads(model: LlamaForCausalLM) -> None:
     directions = principal_directions(embeddings)  # (C, C), the strongest first
     constant = directions[-1]
     add_constant(embeddings, constant)
-    head = model.config.head_dim
+    head = parts(model).layers[0].self_attn.head_dim
     content = directions[:head]  # (D, C) what a token is
     notes = directions[-1 - head : -1]  # (D, C) where hardly any embedding has anything: room for the notes
     set_previous_token(model, constant, content, notes)
