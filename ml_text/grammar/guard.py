@@ -27,7 +27,11 @@ FILLERS = b"0@.-:/123456789TZabcdefghijklmnopqrstuvwyxABCDEFGHIJKLMNOPQRSUVWXYz 
 TEXT_ONLY = b"Z~az ._x/@"
 """Bytes that nothing but a string's content starts with or goes on with."""
 OPENERS = b"[{"
-MAX_CHOICES = 12
+TURN = 1000
+COSTS = {byte: FILLERS.find(byte) if byte in FILLERS else 8 * TURN + byte for byte in range(256) if byte not in OPENERS}
+COSTS |= dict.fromkeys(OPENERS, 1000 * TURN)
+"""Fillers in turns, escapes and other characters every eighth turn, what opens a bracket last."""
+MAX_CHOICES = 10
 """How many fillers are tried for one after which the value may end."""
 
 
@@ -165,7 +169,10 @@ def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) 
             used[byte] += 1
             return [ids[byte]]
     ends = [*(ids[byte] for byte in (b'"' if in_text else b'"}],') if byte in ids), vocabulary.eos_ids[0]]
-    order = (byte for byte in sorted(range(256), key=lambda byte: _cost(byte, used[byte])) if legal(byte))
+    costs = COSTS | {
+        byte: COSTS[byte] + count * (TURN if byte in FILLERS else 8 * TURN) for byte, count in used.items()
+    }
+    order = (byte for byte in sorted(costs, key=costs.__getitem__) if legal(byte))
     choices = list(itertools.islice(order, MAX_CHOICES))
     if not choices:  # a tokenizer that cannot spell every byte: any piece
         bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
@@ -175,12 +182,6 @@ def _next_token(vocabulary: Vocabulary, matcher: LLMatcher, used: Counter[int]) 
     byte = next(last, choices[0])
     used[byte] += 1
     return [ids[byte]]
-
-
-def _cost(byte: int, used: int) -> tuple[bool, int, int]:
-    """Fillers in turns, escapes and other characters every eighth turn, what opens a bracket last."""
-    place = FILLERS.find(byte)
-    return byte in OPENERS, used if place >= 0 else 8 * used + 8, place
 
 
 def _respelled(vocabulary: Vocabulary, matcher: LLMatcher, path: list[int]) -> list[int]:
