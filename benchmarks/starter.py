@@ -114,10 +114,11 @@ def template(row: Row) -> Spec:
     facts = find_facts(row["prompt"])
     size = 20 * (min(brief.width, brief.height) // 540)
     said = [row["prompt"].split(",")[0][:24], *facts.required[:4], "Find out more"]
+    look = {"color": "#ffffff", "fontFamily": "Inter"}
     elements = [
-        {"type": "text", "text": text, "x": 80, "y": 60 + 3 * size * n, "fontSize": size + 20 * (n == 0), "color": "#ffffff", "fontFamily": "Inter"}
+        {"type": "text", "text": text, "x": 80, "y": 60 + 3 * size * n, "fontSize": size + 20 * (n == 0), **look}
         for n, text in enumerate(said)
-    ]  # fmt: skip
+    ]
     return {"background_color": "#1a1a2e", "elements": elements}
 
 
