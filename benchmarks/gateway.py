@@ -1,6 +1,6 @@
 """What a proxied request costs: CPU of the gateway's process per request, beside LiteLLM's proxy in the same run.
 
-    python benchmarks/gateway.py [--litellm-venv build/litellm-venv] [--requests 10000] [--memory]
+    python -m benchmarks.gateway [--litellm-venv build/litellm-venv] [--requests 10000] [--memory]
 
 Our gateway runs as in production (`python -m gateway.main`, one worker) with a key, limits, metrics, usage and the JSON
 log on. A mock upstream in a process of its own answers at once. 32 connections; a stream has 20 chunks and a usage
@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvloop
-from machine import describe, table
+
+from benchmarks.machine import describe, table
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 32
@@ -235,7 +236,7 @@ def litellm(upstream: int, folder: Path, venv: Path) -> Iterator[tuple[int, int,
 @contextmanager
 def mock_upstream(folder: Path) -> Iterator[int]:
     port = free_port()
-    command = [sys.executable, __file__, "--serve-mock", str(port)]
+    command = [sys.executable, "-m", "benchmarks.gateway", "--serve-mock", str(port)]
     with running(command, dict(os.environ), f"http://127.0.0.1:{port}/v1/models", folder / "mock.log"):
         yield port
 
