@@ -1,11 +1,14 @@
 """What tokens cost, and what they would have cost at OpenAI: a JSON table that one can edit."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from gateway.text import Spent
 
+SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
+"""The date at the end of a model's name: a snapshot costs what its model costs, "gpt-5-pro" not what "gpt-5" does."""
 Cost = float | None
 """US dollars; None when the table has no price."""
 
@@ -41,6 +44,5 @@ class Prices:
     def _row(self, provider: str, model: str) -> dict[str, Any] | None:
         if (provider, model) not in self.found:
             rows = self.table.get(provider, {})
-            names = sorted((name for name in rows if model.startswith(name)), key=len)
-            self.found[provider, model] = rows[names[-1]] if names else rows.get("*")
+            self.found[provider, model] = rows.get(model) or rows.get(SNAPSHOT.sub("", model)) or rows.get("*")
         return self.found[provider, model]

@@ -17,7 +17,7 @@ from ml_text.corpus.story import draw_story
 from shared.design.brief import Brief
 from shared.design.check import SPEC, missing, problems
 
-SHARES = {"design": 0.6, "reading": 0.18, "copying": 0.12, "chat": 0.1}
+SHARES = {"design": 0.66, "reading": 0.14, "copying": 0.08, "chat": 0.12}
 """Of the rows. All but the designs are short: together they are a quarter of the tokens.
 
 Reading and copying are there because a small model left alone with designs learns how they look long before it learns
@@ -33,7 +33,7 @@ def draw_design(r: Random) -> dict[str, Any]:
         layout = r.choice(layouts_for(brief.width, brief.height, story.mood))
         palette = draw_palette(r, story.topic.topic if story.topic else None, story.mood)
         fonts, accented = r.choice(FONTS[story.mood]), ACCENTED.get(story.mood, DEFAULT_ACCENTED)
-        spec = place(write_copy(r, story), layout, palette, fonts, (brief.width, brief.height), accented)
+        spec = place(write_copy(r, story, brief.prompt), layout, palette, fonts, (brief.width, brief.height), accented)
         if spec and not problems(SPEC.validate_python(spec), brief) and not missing(spec, brief):
             return {"prompt": brief.prompt, "platform": brief.platform, "format": brief.format, "response": spec}
 

@@ -86,7 +86,7 @@ def write_brief(r: Random, story: Story) -> str:
 
 def _opening(r: Random, story: Story) -> list[str]:
     b, k, p, kind = story.brand, story.business, story.product, r.choice(KINDS)
-    if story.topic and r.random() < 0.2:
+    if story.topic and r.random() < 0.12:
         p = story.topic.topic.lower()
     article = "an" if k[0] in "aeiou" else "a"
     if b.islower():  # a small-letter name is only seen as a name after such a word
@@ -126,6 +126,16 @@ def _opening(r: Random, story: Story) -> list[str]:
             [f"I need {article} {kind} for {b}, {article} {k}"],
             [f"{kind} about {p}, we are {b}"],
             [f"{k} '{b}'", p],
+            [f"{k} {p}", b],
+            [f"new {k} opens, {b}"],
+            [f"{k} looking for people who want {p}", b],
+            [f"{p}, the good ones, from {b}"],
+            [f"{b} {k}: {p}"],
+            [f"it is all about {p} at {b}"],
+            [f"{p} for everybody! {k}, {b}"],
+            [f"{p}! {b}"],
+            [f"{k}: help us with {p}", b],
+            [f"come to our {k}", p, b],
         ]
     )
 

@@ -107,7 +107,11 @@ def draw_record(r: Random) -> dict[str, Any]:
         if story.topic is None or story.mood is not None:
             continue
         brief = Brief(prompt=write_brief(r, story), platform=story.platform, format=story.format)
-        copy = {**write_copy(r, story), "headline": _headline(r, story, kind_of(brief)), "brand": story.brand}
+        copy = {
+            **write_copy(r, story, brief.prompt),
+            "headline": _headline(r, story, kind_of(brief)),
+            "brand": story.brand,
+        }
         colors = PALETTES[GROUPS.get(brief.platform, "google")]
         spec = place(copy, LAYOUTS[canvas_of(brief)], colors, FONTS, (brief.width, brief.height))
         if not spec or problems(SPEC.validate_python(spec), brief) or missing(spec, brief):

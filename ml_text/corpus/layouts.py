@@ -65,7 +65,9 @@ TALL = (
     ),
     Layout("right", (Stack(ALL, "middle", "right"),), 108),
     Layout(
-        "corner", (Stack(("headline", "line", "line2"), "top"), Stack(("brand", *FACTS, "cta"), "bottom", "right")), 124
+        "corner",
+        (Stack(("headline", "line", "line2"), "top"), Stack(("brand", *FACTS, "cta"), "bottom", "left", (0.4, 1.0))),
+        124,
     ),
     Layout(
         "offer",
@@ -96,7 +98,7 @@ WIDE = (
         (
             Stack(("headline",), "top"),
             Stack(("brand", "line", "line2"), "bottom", "left", (0.0, 0.48)),
-            Stack((*FACTS, "cta"), "bottom", "right", (0.52, 1.0)),
+            Stack((*FACTS, "cta"), "bottom", "left", (0.58, 1.0)),
         ),
         188,
         ("loud",),
@@ -106,7 +108,7 @@ WIDE = (
         (
             Stack(("brand",), "top"),
             Stack(("headline", "line", "line2"), "bottom", "left", (0.0, 0.58)),
-            Stack((*FACTS, "cta"), "bottom", "right", (0.62, 1.0)),
+            Stack((*FACTS, "cta"), "bottom", "left", (0.64, 1.0)),
         ),
         140,
         ("dark",),

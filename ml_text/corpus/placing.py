@@ -30,8 +30,11 @@ UNIT = re.compile(
     r"[€$£%\d]|(?:percent|euros?|dollars?|pounds?|EUR|USD|[ap]m|January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
 """what belongs to the figure before it: no line begins with it"""
-FILL = 0.9
+FILL = 0.86
 """how much of its column a line may fill, so that a slightly wider font still fits"""
+MARGIN, GAP = 0.085, 0.045
+"""round the canvas and between two texts, in units of the shorter side: so wide that a model which misjudges a text's
+box by a grid step still makes a design that can be used"""
 
 
 def place(
@@ -72,7 +75,7 @@ def _arrange(
     texts: dict[str, str], layout: Layout, fonts: Sequence[str], scale: float, canvas: tuple[int, int]
 ) -> list[_Box] | None:
     width, height = canvas
-    margin = _grid(0.075 * min(width, height))
+    margin = _up(round(MARGIN * min(width, height)))
     room = width - 2 * margin
     placed: list[list[_Box]] = []
     for stack in layout.stacks:
@@ -85,7 +88,7 @@ def _arrange(
         if any(box is None for box in boxes):
             return None
         column = [box for box in boxes if box is not None]
-        gap = max(GRID, _grid(0.028 * min(width, height) * (1.2 if scale > 0.6 else 0.8)))
+        gap = _up(round(GAP * min(width, height)))
         _pile(column, stack, margin, left, right, height, gap)
         placed.append(column)
     every = [box for column in placed for box in column]

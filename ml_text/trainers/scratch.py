@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from ml_text import data
+from ml_text.catalog import PRESETS
 from ml_text.packed import prepare, report
 from ml_text.settings import TextSettings
 from ml_text.tokenizer import END, PAD, SPECIAL, train_tokenizer
@@ -26,15 +27,6 @@ from shared.training.packing import IGNORED
 from shared.training.settings import TrainingArgs
 
 Preset = Literal["tiny", "starter", "small", "medium", "large"]
-
-# starter: 4.6M weights, 9.3 MB in bf16. Tied embeddings and two key/value heads leave the weights to depth.
-PRESETS: dict[str, dict[str, int]] = {
-    "tiny": {"vocab_size": 384, "width": 32, "layers": 2, "heads": 2, "kv_heads": 2, "intermediate": 88},
-    "starter": {"vocab_size": 3_072, "width": 256, "layers": 6, "heads": 4, "kv_heads": 2, "intermediate": 576},
-    "small": {"vocab_size": 10_000, "width": 256, "layers": 4, "heads": 4, "kv_heads": 4, "intermediate": 704},
-    "medium": {"vocab_size": 30_000, "width": 512, "layers": 6, "heads": 8, "kv_heads": 8, "intermediate": 1_408},
-    "large": {"vocab_size": 50_000, "width": 1_024, "layers": 12, "heads": 16, "kv_heads": 16, "intermediate": 2_816},
-}
 
 TOKENIZER_CHARACTERS = 30_000_000
 """Wording that the tokenizer learns from: more changes no merges that matter, and takes minutes."""

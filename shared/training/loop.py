@@ -104,7 +104,8 @@ def precision(args: TrainingArgs) -> str:
         return args.precision
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"
+    native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if native else "fp32"
 
 
 def optimiser(args: TrainingArgs, model: nn.Module) -> torch.optim.AdamW:

@@ -50,6 +50,8 @@ def test_prices_know_dated_names_and_what_they_do_not_know() -> None:
     dated = prices.costs(Spent("openai", "gpt-4o-mini-2024-07-18", 1_000_000, 0))
     assert dated == (0.15, 0.15)  # the longest name that it begins with, not gpt-4o
     assert prices.costs(Spent("openai", "from-the-future", 5, 5)) == (None, None)
+    assert prices.costs(Spent("openai", "gpt-5-pro-2025-10-06", 1_000_000, 0))[0] == 15.0
+    assert prices.costs(Spent("openai", "gpt-5-nobody-knows", 5, 5)) == (None, None)
     assert prices.costs(Spent("custom", "ft:anything", 1_000_000, 0)) == (0.0, 0.15)
 
 
