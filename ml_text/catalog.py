@@ -134,6 +134,7 @@ def load_model(
     absent = sorted(info["missing_keys"])  # transformers only warns and leaves them random
     if absent:
         raise InvalidRequest(f"{folder.name} lacks weights: {', '.join(absent[:3])}", param="model")
+    _keep_layout(model)
     return model.eval()
 
 
@@ -155,3 +156,11 @@ def _quantization(quantize: str, dtype: "torch.dtype") -> Any:
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
     )
+
+
+def _keep_layout(model: "PreTrainedModel") -> None:
+    """4-bit weights stay as they are stored. On processors with AVX512-BF16 bitsandbytes 0.50 would repack them at the
+    first evaluation, which fails for layers that are no multiple of its blocks and is not undone for training."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010 (no attribute of nn.Module)

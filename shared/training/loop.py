@@ -130,8 +130,9 @@ class Run:
 
     def __post_init__(self) -> None:
         self.plan = Plan.of(self.args, len(self.train))
-        mixed = "bf16" if precision(self.args) == "bf16" else "no"
-        self.accelerator = Accelerator(mixed_precision=mixed, cpu=not torch.cuda.is_available())
+        # bf16 needs no scaler, and accelerate would fix one precision for the whole process: autocast is ours
+        self.mixed = precision(self.args) == "bf16"
+        self.accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
         self.prepared, self.optimiser = self.accelerator.prepare(self.model, optimiser(self.args, self.model))
         self.trained = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
@@ -202,7 +203,7 @@ class Run:
 
     def loss(self, rows: Rows, index: np.ndarray) -> torch.Tensor:
         batch = rows.batch(index[self.share])
-        with self.accelerator.autocast():
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.mixed):
             return self.prepared(**{name: value.to(self.accelerator.device) for name, value in batch.items()})
 
     @torch.no_grad()
