@@ -20,7 +20,7 @@ STEPS = [
     "--batch-size",
     "8",
     "--learning-rate",
-    "0.0015",
+    "0.0013",
     "--warmup-steps",
     "100",
     "--eval-steps",
@@ -35,7 +35,7 @@ GENERATION = {"do_sample": True, "temperature": 0.7, "top_p": 0.9}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=62, help="the learning rate has fallen by then")
+    parser.add_argument("--minutes", type=float, default=70, help="the learning rate has fallen by then")
     parser.add_argument("--rows", type=int, default=ROWS, help="of each file of the corpus")
     args = parser.parse_args()
     corpus = [WORK / f"corpus{seed}.jsonl" for seed in SEEDS]

@@ -44,6 +44,13 @@ CTA = [
     "what should the button say for {k}?",
     "a button text for {p}",
 ]
+KIND = [
+    "what kind of ad is it for {t}?",
+    "topic of {t}",
+    "which trade is {t}?",
+    "{t}: what is it about?",
+    "sort this: {t}",
+]
 THREE = [
     "give me three headlines for {k}",
     "three headlines about {p}",
@@ -75,7 +82,7 @@ def draw_chat(r: Random) -> Turns:
         asked, answers = r.choice(SMALL_TALK)
         return _turns((_cased(r, r.choice(asked)), r.choice(answers)))
     topic = r.choice(load_topics())
-    ask, answer = r.choice([_headline, _headline, _line, _cta, _three, _both])(r, topic)
+    ask, answer = r.choice([_headline, _headline, _line, _cta, _three, _both, _kind, _kind])(r, topic)
     turns = _turns((_cased(r, ask), answer))
     if r.random() < 0.3:
         turns += _turns((_cased(r, r.choice(AGAIN)), r.choice(topic.headlines)))
@@ -84,6 +91,12 @@ def draw_chat(r: Random) -> Turns:
 
 def _headline(r: Random, topic: Topic) -> tuple[str, str]:
     return _asked(r, topic, HEADLINE), r.choice(topic.headlines)
+
+
+def _kind(r: Random, topic: Topic) -> tuple[str, str]:
+    """What belongs to what: the shortest way to say which words go together."""
+    thing = r.choice([*topic.products, *topic.businesses])
+    return r.choice(KIND).format(t=thing), topic.topic
 
 
 def _line(r: Random, topic: Topic) -> tuple[str, str]:
@@ -118,14 +131,17 @@ def draw_copying(r: Random) -> Turns:
 def draw_reading(r: Random) -> Turns:
     """A brief, and what it says: topic, name, facts and mood, found where they stand."""
     story = draw_story(r)
+    brief = write_brief(r, story)
     found = {
         "topic": story.topic.topic if story.topic else story.product,
+        "about": story.product if story.product in brief else story.business,
         "name": story.brand,
         "facts": ", ".join(d.brief for d in (*story.offers, story.when, story.where, story.count) if d),
         "mood": story.mood or "",
     }
-    notes = "\n".join(f"{key}: {value}" for key, value in found.items() if value)
-    return _turns((f"read: {write_brief(r, story)}", notes))
+    said = [f"{key}: {value}" for key, value in found.items() if value]
+    notes = "\n".join(r.sample(said, len(said)))
+    return _turns((f"read: {brief}", notes))
 
 
 def _asked(r: Random, topic: Topic, forms: list[str]) -> str:
