@@ -18,7 +18,7 @@ from shared.design import Brief, find_facts, score
 from shared.design.explain import mood_of
 from shared.design.prompt import copy_pattern
 
-ROWS = 120
+ROWS = 160
 
 
 def brief_of(row: dict) -> Brief:
