@@ -70,7 +70,7 @@ class ModelAdapter:
     async def generate_design(
         self, brief: Brief, model: str | None = None, elements: Sequence[str] = ("text",)
     ) -> Designed:
-        """The design, and who made it. Raises UpstreamInvalid when two answers were unusable."""
+        """The design, and who made it. Raises UpstreamInvalid when no answer was usable."""
         text = self.offered_text()
         body = {
             "model": model or self.design_models.get(brief.platform),
@@ -78,10 +78,9 @@ class ModelAdapter:
             "response_format": response_format(brief, elements),
         }
 
-        async def ask(seed: int | None) -> tuple[str, str]:
-            request = body if seed is None else {**body, "seed": seed}
-            answer: Any = orjson.loads(await text.answer("chat/completions", request))
-            return _content(answer), str(answer.get("model") or request["model"])
+        async def ask(fields: Mapping[str, int]) -> tuple[list[str], str]:
+            answer: Any = orjson.loads(await text.answer("chat/completions", {**body, **fields}))
+            return _contents(answer), str(answer.get("model") or body["model"])
 
         spec, answered_by = await ask_for_design(ask, brief, elements)
         return Designed(spec, answered_by, text.provider)
@@ -99,10 +98,10 @@ class ModelAdapter:
             await self.text.models.close()
 
 
-def _content(answer: Any) -> str:
+def _contents(answer: Any) -> list[str]:
     try:
-        return answer["choices"][0]["message"]["content"] or ""
-    except (KeyError, IndexError, TypeError) as error:
+        return [choice["message"]["content"] or "" for choice in answer["choices"]]
+    except (KeyError, TypeError) as error:
         raise UpstreamInvalid("the answer has no message") from error
 
 

@@ -10,7 +10,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -133,9 +133,9 @@ async def generate(body: Generate, request: Request, engine: TheEngine) -> dict[
     wanted: dict[str, Any] = {"model": body.model, "messages": design.messages(brief)}
     wanted["response_format"] = design.response_format(brief)
 
-    async def ask(seed: int | None) -> tuple[str, None]:
-        answer = await replies.chat_completion(engine, ChatRequest(**wanted, seed=seed))
-        return answer.choices[0].message.content or "", None
+    async def ask(fields: Mapping[str, int]) -> tuple[list[str], None]:
+        answer = await replies.chat_completion(engine, ChatRequest.model_validate({**wanted, **fields}))
+        return [choice.message.content or "" for choice in answer.choices], None
 
     async with while_connected(request.receive):
         spec, _ = await design.ask_for_design(ask, brief)

@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 MAX_STOPS = 4
+MAX_CHOICES = 16
+"""Each is a row of the batch: half of the rows that run by default."""
 
 
 def _refuse(value: object) -> object:
@@ -23,7 +25,7 @@ def _refuse_any(value: object) -> object:
 
 def _only_one(value: int | None) -> int | None:
     if value is not None and value != 1:
-        raise PydanticCustomError("not_offered", "there is one answer per request here; leave it out or send 1")
+        raise PydanticCustomError("not_offered", "is not offered here beyond 1; leave it out")
     return value
 
 
@@ -89,7 +91,7 @@ class TextRequest(Wire):
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     stop: Stops = Field(default_factory=list[str], description="at most 4; they never reach the client")
     response_format: ResponseFormat | None = None
-    n: OnlyOne = None
+    n: int | None = Field(None, ge=1, le=MAX_CHOICES, description="answers to the same request")
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 

@@ -75,6 +75,40 @@ def test_completions_of_several_prompts(client: TestClient) -> None:
     assert streamed == [choice["text"] for choice in choices]
 
 
+def test_several_choices_of_one_request(client: TestClient) -> None:
+    body = CHAT | {"n": 3, "seed": 5, "temperature": 1.5, "max_tokens": 12}
+    whole = client.post("/v1/chat/completions", json=body).json()
+    said = [choice["message"]["content"] for choice in whole["choices"]]
+    assert [choice["index"] for choice in whole["choices"]] == [0, 1, 2] and len(set(said)) == 3
+    one = client.post("/v1/chat/completions", json=body | {"n": 1, "seed": 6}).json()
+    assert one["choices"][0]["message"]["content"] == said[1], "each counts on from the seed"
+    assert whole["usage"]["prompt_tokens"] == one["usage"]["prompt_tokens"]
+    assert whole["usage"]["completion_tokens"] == 36
+
+    streamed = body | {"stream": True, "stream_options": {"include_usage": True}}
+    *chunks, last = events(client.post("/v1/chat/completions", json=streamed).text)
+    assert last["usage"] == whole["usage"] and len({chunk["id"] for chunk in chunks}) == 1
+    for index in range(3):
+        own = [chunk["choices"][0] for chunk in chunks if chunk["choices"][0]["index"] == index]
+        assert own[0]["delta"]["role"] == "assistant" and own[-1]["finish_reason"] == "length"
+        assert "".join(choice["delta"].get("content", "") for choice in own) == said[index]
+
+
+def test_several_choices_of_several_prompts(client: TestClient) -> None:
+    body = {"prompt": ["the", "quick"], "n": 2, "max_tokens": 6, "seed": 1, "temperature": 1.5}
+    whole = client.post("/v1/completions", json=body).json()
+    alone = [client.post("/v1/completions", json=body | {"prompt": prompt}).json() for prompt in body["prompt"]]
+    texts = [choice["text"] for choice in whole["choices"]]
+    assert texts == [choice["text"] for answer in alone for choice in answer["choices"]]
+    assert whole["usage"]["prompt_tokens"] == sum(answer["usage"]["prompt_tokens"] for answer in alone)
+
+
+def test_a_refusal_among_several_is_the_answer(client: TestClient) -> None:
+    for stream in (False, True):
+        body = CHAT | {"n": 2, "response_format": {"type": "json_object"}, "max_tokens": 1, "stream": stream}
+        assert client.post("/v1/chat/completions", json=body).json()["error"]["param"] == "max_tokens"
+
+
 def test_the_same_seed_gives_the_same_text(client: TestClient) -> None:
     def say(seed: int) -> str:
         body = CHAT | {"seed": seed, "temperature": 1.5}
@@ -96,7 +130,7 @@ def test_the_same_seed_gives_the_same_text(client: TestClient) -> None:
         ({"top_k": "many"}, 400, None, "top_k"),
         ({"logit_bias": {"9999": 5}}, 400, None, "logit_bias"),
         ({"tools": [{"type": "function"}]}, 400, None, "tools"),
-        ({"n": 2}, 400, None, "n"),
+        ({"n": 17}, 400, None, "n"),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"not": {}}}}},
             400,

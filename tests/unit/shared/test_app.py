@@ -112,7 +112,7 @@ def test_errors_have_openais_envelope(
         ({"messages": [{"role": "user", "content": "x"}], "temperature": "hot"}, "temperature"),
         ({"messages": [{"role": "user", "content": "x"}], "temperature": 1e308}, "temperature"),
         ({"messages": [{"role": "user", "content": "x"}], "max_tokens": 0}, "max_tokens"),
-        ({"messages": [{"role": "user", "content": "x"}], "n": 2}, "n"),
+        ({"messages": [{"role": "user", "content": "x"}], "n": 17}, "n"),
     ],
 )
 def test_validation_is_a_400_that_names_the_field(client: TestClient, body: dict[str, Any], param: str) -> None:

@@ -30,7 +30,7 @@ def chat(**fields: Any) -> ChatRequest:
         {"reasoning_effort": "low", "verbosity": "low", "service_tier": "auto", "metadata": {"a": "b"}, "user": "u"},
         {"prediction": {"type": "content", "content": "x"}, "prompt_cache_key": "k", "safety_identifier": "s"},
         {"ignore_eos": True, "continuous_usage_stats": True, "store": True},
-        {"logprobs": False, "top_logprobs": 0, "tools": [], "n": 1, "tool_choice": "auto", "modalities": ["text"]},
+        {"logprobs": False, "top_logprobs": 0, "tools": [], "n": 16, "tool_choice": "auto", "modalities": ["text"]},
         {"temperature": 1, "stop": [], "logit_bias": {}, "seed": -1, "stream_options": {"include_obfuscation": False}},
         {"temperature": None, "max_tokens": None, "stop": None, "response_format": None, "stream": None},
     ],
@@ -42,7 +42,7 @@ def test_hints_and_defaults_are_accepted(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *[("logprobs", True), ("top_logprobs", 2), ("tools", [{"type": "function"}]), ("n", 2), ("n", 0)],
+        *[("logprobs", True), ("top_logprobs", 2), ("tools", [{"type": "function"}]), ("n", 17), ("n", 0)],
         *[("tool_choice", "required"), ("modalities", ["text", "audio"]), ("audio", {"voice": "x"})],
         *[("stop", ["a"] * 5), ("stop", [""]), ("logit_bias", {"x": 1}), ("logit_bias", {"1": 101})],
         *[("temperature", 2.1), ("temperature", float("nan")), ("temperature", "1"), ("top_p", -1), ("max_tokens", 0)],
@@ -57,7 +57,7 @@ def test_what_would_change_the_answer_is_refused_by_name(field: str, value: Any)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("echo", True), ("logprobs", 0), ("best_of", 2), ("n", 2), ("prompt", [])]
+    ("field", "value"), [("echo", True), ("logprobs", 0), ("best_of", 2), ("n", 17), ("prompt", [])]
 )
 def test_completions_refuse_by_name(field: str, value: Any) -> None:
     with pytest.raises(ValidationError) as refused:
