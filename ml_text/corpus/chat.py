@@ -3,6 +3,7 @@
 from random import Random
 
 from ml_text.corpus.briefs import write_brief
+from ml_text.corpus.copywriting import write_copy
 from ml_text.corpus.details import date, price
 from ml_text.corpus.names import draw_name, draw_place
 from ml_text.corpus.story import draw_story
@@ -51,6 +52,7 @@ KIND = [
     "{t}: what is it about?",
     "sort this: {t}",
 ]
+TEXTS = ["copy for: {t}", "write the texts: {t}", "only the words, no design: {t}", "ad copy. {t}"]
 THREE = [
     "give me three headlines for {k}",
     "three headlines about {p}",
@@ -78,11 +80,14 @@ AGAIN = [
 
 def draw_chat(r: Random) -> Turns:
     """One chat of one to three exchanges."""
-    if r.random() < 0.12:
+    roll = r.random()
+    if roll < 0.2:
+        return _texts(r)
+    if roll < 0.26:
         asked, answers = r.choice(SMALL_TALK)
         return _turns((_cased(r, r.choice(asked)), r.choice(answers)))
     topic = r.choice(load_topics())
-    ask, answer = r.choice([_headline, _headline, _line, _cta, _three, _both, _kind, _kind])(r, topic)
+    ask, answer = r.choice([_headline, _headline, _line, _cta, _three, _both, _kind, _kind, _kind])(r, topic)
     turns = _turns((_cased(r, ask), answer))
     if r.random() < 0.3:
         turns += _turns((_cased(r, r.choice(AGAIN)), r.choice(topic.headlines)))
@@ -91,6 +96,13 @@ def draw_chat(r: Random) -> Turns:
 
 def _headline(r: Random, topic: Topic) -> tuple[str, str]:
     return _asked(r, topic, HEADLINE), r.choice(topic.headlines)
+
+
+def _texts(r: Random) -> Turns:
+    """A whole brief, and only the texts of its design: between a headline for a trade and a headline in a design."""
+    story = draw_story(r)
+    brief = write_brief(r, story)
+    return _turns((r.choice(TEXTS).format(t=brief), "\n".join(write_copy(r, story, brief).values())))
 
 
 def _kind(r: Random, topic: Topic) -> tuple[str, str]:
