@@ -29,7 +29,7 @@ STEPS = [
     "4",
 ]
 RECIPE = [*STEPS, "--seed", "1", "--compile"]
-GENERATION = {"do_sample": True, "temperature": 0.7, "top_p": 0.9}
+GENERATION = {"do_sample": True, "temperature": 0.6, "top_p": 0.9}
 """What the starter answers with when a request says nothing: lively, and rarely wrong."""
 
 
