@@ -8,45 +8,55 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "ml_text" / "starter"
 WORK = ROOT / "build" / "starter"
-ROWS, SEEDS = 110_000, (1, 2)
-"""Rows of each of the corpus's files, and the seed of each: drawing a file takes one core."""
-SHAPE = ["--preset", "starter", "--copying-heads"]
-STEPS = [
-    "--batch-size",
-    "8",
-    "--learning-rate",
-    "0.0013",
-    "--warmup-steps",
-    "100",
-    "--eval-steps",
-    "400",
-    "--epochs",
-    "4",
-]
-RECIPE = [*STEPS, "--seed", "1", "--compile"]
+STEPS = ["--batch-size", "8", "--warmup-steps", "100", "--eval-steps", "400", "--compile", "--no-publish"]
+MINUTES = 70.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One run of the trainer, on a corpus of its own; the second goes on from the first."""
+
+    mix: str
+    rows: int
+    seed: int
+    share: float
+    """of the minutes"""
+    options: tuple[str, ...]
+
+
+PARTS = (
+    Part("words", 300_000, 1, 0.2, ("--preset", "starter", "--copying-heads", "--learning-rate", "0.0015")),
+    Part("designs", 220_000, 2, 0.8, ("--init", str(WORK / "words" / "model"), "--learning-rate", "0.0013")),
+)
 GENERATION = {"do_sample": True, "temperature": 0.6, "top_p": 0.9}
 """What the starter answers with when a request says nothing: lively, and rarely wrong."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=70, help="the learning rate has fallen by then")
-    parser.add_argument("--rows", type=int, default=ROWS, help="of each file of the corpus")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of training, both parts together")
     args = parser.parse_args()
-    corpus = [WORK / f"corpus{seed}.jsonl" for seed in SEEDS]
-    for path, seed in zip(corpus, SEEDS, strict=True):
-        if not path.is_file():
-            run("ml_text.corpus", str(path), "--rows", str(args.rows), "--seed", str(seed))
-    resume = ["--resume"] if (WORK / "run" / "checkpoints").is_dir() else []
-    data = [word for path in corpus for word in ("--dataset", str(path))]
-    options = [*data, "--output-dir", str(WORK / "run"), "--no-publish", "--max-minutes", str(args.minutes)]
-    run("ml_text.train", "scratch", *options, *SHAPE, *RECIPE, *resume)
-    install(WORK / "run" / "model")
+    for part in PARTS:
+        train(part, args.minutes * part.share)
+    install(WORK / PARTS[-1].mix / "model")
+
+
+def train(part: Part, minutes: float) -> None:
+    corpus, folder = WORK / f"{part.mix}.jsonl", WORK / part.mix
+    if (folder / "model").is_dir():
+        return
+    if not corpus.is_file():
+        draw = ["--rows", str(part.rows), "--seed", str(part.seed), "--mix", part.mix]
+        run("ml_text.corpus", str(corpus), *draw)
+    resume = ["--resume"] if (folder / "checkpoints").is_dir() else []
+    options = ["--dataset", str(corpus), "--output-dir", str(folder), "--seed", str(part.seed), "--epochs", "6"]
+    run("ml_text.train", "scratch", *options, *STEPS, *part.options, "--max-minutes", f"{minutes:g}", *resume)
 
 
 def run(module: str, *arguments: str) -> None:
