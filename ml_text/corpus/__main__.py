@@ -16,6 +16,7 @@ from ml_text.corpus.placing import place
 from ml_text.corpus.story import draw_story
 from shared.design.brief import Brief
 from shared.design.check import SPEC, missing, problems
+from shared.design.prompt import MAX_ELEMENTS
 
 MIXES = {
     "words": {"design": 0.05, "reading": 0.10, "copying": 0.05, "chat": 0.80},
@@ -36,7 +37,9 @@ def draw_design(r: Random) -> dict[str, Any]:
         palette = draw_palette(r, story.topic.topic if story.topic else None, story.mood)
         fonts, accented = r.choice(FONTS[story.mood]), ACCENTED.get(story.mood, DEFAULT_ACCENTED)
         spec = place(write_copy(r, story, brief.prompt), layout, palette, fonts, (brief.width, brief.height), accented)
-        if spec and not problems(SPEC.validate_python(spec), brief) and not missing(spec, brief):
+        if not spec or len(spec["elements"]) > MAX_ELEMENTS:
+            continue
+        if not problems(SPEC.validate_python(spec), brief) and not missing(spec, brief):
             return {"prompt": brief.prompt, "platform": brief.platform, "format": brief.format, "response": spec}
 
 

@@ -136,6 +136,12 @@ def _opening(r: Random, story: Story) -> list[str]:
             [f"{p}! {b}"],
             [f"{k}: help us with {p}", b],
             [f"come to our {k}", p, b],
+            [f"hiring! {k} {b} looks for people"],
+            [f"join our {k}", f"We are {b}"],
+            [f"book {b}, the {k}"],
+            [f"{p} at your party! Book {b}"],
+            [f"{p} with {b}"],
+            [f"{k} launch: {p} by {b}"],
         ]
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from ml_text.corpus.names import draw_place
+from ml_text.corpus.names import draw_name, draw_place
 
 MONTHS = "January February March April May June July August September October November December".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -42,6 +42,8 @@ def price(r: Random) -> str:
             f"{n}$",
             f"${n},000",
             f"£{n},500",
+            f"{n}",
+            f"{n},{cents}",
         ]
     )
 
@@ -66,8 +68,15 @@ def draw_discount(r: Random) -> Detail:
             f"up to {f} off",
             f"{f} discount",
             f"{f} off {what}",
+            f"cuts your bill by {f}",
+            f"{f} less in {r.choice(MONTHS)}" if r.random() < 0.5 else f"{f} cheaper",
         ]
     )
+    if "bill" in brief:
+        return Detail(brief, r.choice([f"{f} off your bill", f"Bills go down by {f}", f"Pay {f} less"]))
+    if " less in " in brief:
+        month = brief.split()[-1]
+        return Detail(brief, r.choice([f"{f} off in {month}", f"{f} less, only in {month}", f"In {month}, {f} off"]))
     lead = "Up to " if "up to" in brief else ""
     copy = r.choice(
         [
@@ -84,7 +93,7 @@ def draw_discount(r: Random) -> Detail:
 
 def draw_price(r: Random) -> Detail:
     f = price(r)
-    kind = r.choice(["from", "from", "flat", "flat", "flat", "month", "off", "saved", "ticket"])
+    kind = r.choice(["from", "from", "flat", "flat", "flat", "month", "off", "saved", "ticket", "bonus"])
     brief, copy = {
         "from": (
             ["from {f}", "starting at {f}", "prices from {f}", "from {f} a week"],
@@ -109,6 +118,10 @@ def draw_price(r: Random) -> Detail:
         "ticket": (
             ["tickets {f}", "entry {f}", "entrance {f}", "{f} per person"],
             ["Entry {f}", "Tickets {f}", "{f} at the door"],
+        ),
+        "bonus": (
+            ["bonus of {f}", "{f} bonus", "welcome bonus of {f}"],
+            ["{f} bonus", "A bonus of {f}", "{f} to welcome you"],
         ),
     }[kind]
     return Detail(r.choice(brief).format(f=f), r.choice(copy).format(f=f))
@@ -139,11 +152,41 @@ def draw_deal(r: Random) -> Detail:
     )
 
 
+NUMBERED = """scoops wines cheeses rooms colours flavours stalls bands dishes models designs lessons recipes teachers
+speakers songs films artists breweries stops beds bikes boats sizes scents languages levels chapters""".split()
+
+
 def draw_count(r: Random) -> Detail:
-    n, low = r.choice([10, 12, 20, 24, 25, 30, 40, 50, 60, 100, 200, 500]), r.randint(2, 12)
-    high = low + r.randint(2, 8)
+    return _named(r) if r.random() < 0.3 else _counted(r)
+
+
+def _named(r: Random) -> Detail:
+    """A second name beside the brand's: a model, a show, a guest, a word in capitals."""
+    name = draw_name(r) + r.choice(["", "", "", " II", " Pro", " One", " Night"])
     return r.choice(
         [
+            Detail(f"the {name}", r.choice([f"Meet the {name}", f"This is the {name}"])),
+            Detail(f"with {name}", r.choice([f"With {name}", f"Together with {name}", name])),
+            Detail(f"new: {name}", r.choice([f"New: {name}", f"Now: {name}", name])),
+            Detail(f"guest {name}", r.choice([f"Our guest: {name}", f"With {name}"])),
+            Detail(f"ask for {name}", f"Ask for {name}"),
+        ]
+    )
+
+
+def _counted(r: Random) -> Detail:
+    n, low = r.choice([10, 12, 20, 24, 25, 30, 40, 50, 60, 100, 200, 500]), r.randint(2, 12)
+    high = low + r.randint(2, 8)
+    things, others = r.sample(NUMBERED, 2)
+    return r.choice(
+        [
+            Detail(f"{n} {things}", r.choice([f"{n} {things}", f"With {n} {things}", f"{n} {things} to choose from"])),
+            Detail(
+                f"{high} {things}, {low} {others}",
+                r.choice([f"{high} {things}, {low} {others}", f"{high} {things} and {low} {others}"]),
+            ),
+            Detail(f"{n} km", r.choice([f"{n} km of it", f"{n} km", f"All {n} km"])),
+            Detail(f"{high} km and {low} km", r.choice([f"{high} km and {low} km", f"{high} km or {low} km"])),
             Detail(f"limited to {n} pieces", r.choice([f"Only {n} pieces", f"Limited to {n} pieces"])),
             Detail(f"{low} nights only", r.choice([f"{low} nights only", f"Only {low} nights"])),
             Detail(f"ages {low} to {high}", r.choice([f"For ages {low} to {high}", f"Ages {low} to {high}"])),
@@ -185,7 +228,7 @@ def draw_when(r: Random) -> Detail:
     low = r.random() < 0.25
     said = day.lower() if low else day
     inner = "" if low else day
-    month = r.choice(MONTHS)
+    month, zone = r.choice(MONTHS), r.choice(["CET", "GMT", "EST", "UTC", "PST"])
     choices = [
         Detail(f"on {d}", r.choice([f"On {d}", d, f"Save the date, {d}", f"See you on {d}"])),
         Detail(f"starts {d}", r.choice([f"Starts {d}", f"From {d}"])),
@@ -206,6 +249,9 @@ def draw_when(r: Random) -> Detail:
         Detail(f"after {h} on {day} {d}", r.choice([f"{day} {d}, after {h}", f"After {h}, {day} {d}"])),
         Detail(f"open from {h}", r.choice([f"Open from {h}", f"From {h}, every day"])),
         Detail(f"in {month}", r.choice([f"Only in {month}", f"All {month} long", f"In {month}"])),
+        Detail(f"on {day.lower()}s", r.choice([f"{day}s only", f"{day}s at our place"])),
+        Detail(f"{d}, {h} {zone}", r.choice([f"{d}, {h} {zone}", f"On {d} at {h} {zone}"])),
+        Detail("till end of month", r.choice(["Only this month", "This month only"])),
         Detail("this weekend", r.choice(["This weekend only", "Only this weekend"])),
     ]
     return r.choice(choices)

@@ -22,9 +22,15 @@ SYSTEM = "You design ads. Answer with one design spec as JSON."
 
 
 def messages(brief: Brief) -> list[dict[str, Any]]:
-    """Chat messages in OpenAI's shape: the task, then canvas and brief."""
+    """Chat messages in OpenAI's shape: the task, then canvas and brief, then the facts that the copy has to show.
+
+    The brief's facts are said once more because a list is what a model, small or large, leaves nothing out of.
+    """
     canvas = f"{brief.platform} {brief.format} {brief.width}x{brief.height}"
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": f"{canvas}\n{brief.prompt}"}]
+    required = find_facts(brief.prompt).required
+    show = ["Show: " + "; ".join(required)] if required else []
+    asked = "\n".join([canvas, brief.prompt, *show])
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
 
 
 def response_format(brief: Brief, elements: Sequence[str] = ("text",)) -> dict[str, Any]:
