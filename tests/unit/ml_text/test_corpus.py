@@ -72,7 +72,8 @@ def test_an_asked_mood_has_its_palette():
         row = draw_design(r)
         background = row["response"]["background_color"]
         moods = {palette[0]: mood for mood in ("loud", "quiet", "pastel", "dark") for palette in mood_palettes(mood)}
-        asked = {mood for mood, phrases in MOOD_WORDS.items() if any(phrase in row["prompt"] for phrase in phrases)}
+        words = {mood: "|".join(map(re.escape, phrases)) for mood, phrases in MOOD_WORDS.items()}
+        asked = {mood for mood, phrases in words.items() if re.search(rf"\b(?:{phrases})\b", row["prompt"])}
         if background in moods and len(asked) == 1:  # a product may be "gentle" too
             assert asked == {moods[background]}, row["prompt"]
             seen[moods[background]] += 1
