@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.text import Text, TextPath
+from gateway.text import STREAMED, Text, TextPath
 from shared.asgi import Receive, Scope, Send
 from shared.body import json_object
 from shared.errors import InvalidRequest
@@ -22,7 +22,7 @@ class Forward:
         text: Text = scope["app"].state.adapter.offered_text()
         if body.get(self.needed) in (None, "", []):
             raise InvalidRequest(f"`{self.needed}` must not be empty", param=self.needed)
-        stream = body.get("stream")
+        stream = body.get("stream") if self.path in STREAMED else None
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false", param="stream")
         if stream:

@@ -22,7 +22,7 @@ from gateway.limits import Limits, MemoryBuckets
 from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.prices import Prices
-from gateway.routes import chat, completions, custom_ai, designs, models, ready, usage
+from gateway.routes import chat, completions, custom_ai, designs, embeddings, models, ready, usage
 from gateway.sessions import SessionStore
 from gateway.settings import Settings
 from gateway.text import Spent
@@ -32,7 +32,7 @@ from shared.events import ClientLeft
 from shared.http import Transport
 from shared.logs import configure_logging, note
 
-RAW_ROUTES = (chat.route, completions.route)
+RAW_ROUTES = (chat.route, completions.route, embeddings.route)
 ROUTERS = (
     models.router,
     designs.router,

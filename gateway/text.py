@@ -11,7 +11,9 @@ from gateway.names import ModelNames
 from gateway.stream import EventCutter
 from shared.errors import InvalidRequest, UpstreamFailed
 
-TextPath = Literal["chat/completions", "completions"]
+TextPath = Literal["chat/completions", "completions", "embeddings"]
+STREAMED: frozenset[TextPath] = frozenset({"chat/completions", "completions"})
+"""What may be asked for as a stream."""
 Body = dict[str, Any]
 
 

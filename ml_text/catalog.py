@@ -73,9 +73,41 @@ FAMILIES: dict[str, Family] = {
     ),
 }
 
+_TINY_ENCODER = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 256,
+}
+
+
+@dataclass(frozen=True)
+class EncoderFamily:
+    """An architecture that makes vectors of texts."""
+
+    tiny: dict[str, Any]
+    reserved_positions: int = 0
+    """Of max_position_embeddings, those that stand for padding."""
+
+
+ENCODERS: dict[str, EncoderFamily] = {
+    "bert": EncoderFamily(_TINY_ENCODER),  # MiniLM, BGE, E5 and GTE have its layout
+    "roberta": EncoderFamily({**_TINY_ENCODER, "pad_token_id": 1}, reserved_positions=2),
+    "xlm-roberta": EncoderFamily({**_TINY_ENCODER, "pad_token_id": 1}, reserved_positions=2),
+    "mpnet": EncoderFamily({**_TINY_ENCODER, "pad_token_id": 1}, reserved_positions=2),
+    "distilbert": EncoderFamily(
+        {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4, "max_position_embeddings": 256}
+    ),
+}
+
 
 def get_family(config: "PreTrainedConfig") -> Family:
     """The row for a model's config; InvalidRequest when the architecture is not one that is tested here."""
+    if config.model_type in ENCODERS:
+        raise InvalidRequest(
+            "this is an embedding model: it writes no text; ask /v1/embeddings", param="model", code="unsupported_model"
+        )
     try:
         return FAMILIES[config.model_type]
     except KeyError:
@@ -84,10 +116,23 @@ def get_family(config: "PreTrainedConfig") -> Family:
         ) from None
 
 
+def context_length(config: "PreTrainedConfig") -> int:
+    """The most tokens that the model can be given."""
+    family = ENCODERS.get(config.model_type)
+    return config.max_position_embeddings - (family.reserved_positions if family else 0)
+
+
+def is_encoder(folder: Path) -> bool:
+    """Whether the model in `folder` is of an architecture that makes vectors."""
+    return load_config(folder).model_type in ENCODERS
+
+
 def build(family: str, **overrides: Any) -> "PreTrainedModel":
     """A model of `family` with random weights, tiny unless `overrides` (fields of its config) say otherwise."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
+    if family in ENCODERS:
+        return AutoModel.from_config(AutoConfig.for_model(family, **{**ENCODERS[family].tiny, **overrides}))
     config = AutoConfig.for_model(family, **{**FAMILIES[family].tiny, **overrides})
     return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
 
@@ -109,32 +154,52 @@ def load_model(
 
     InvalidRequest when the files are broken or do not hold all of the model's weights.
     """
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     get_family(load_config(folder))
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"attn_implementation": "sdpa"}
     if quantize:
         extra["quantization_config"] = _quantization(quantize, dtype)
+    if quantize or device != "cpu":
+        extra["device_map"] = {"": device}
+    model = _load(AutoModelForCausalLM, folder, dtype, extra)
+    _keep_layout(model)
+    return model
+
+
+def load_encoder(folder: Path, dtype: "torch.dtype", device: str = "cpu") -> "PreTrainedModel":
+    """The states of an encoder or a causal LM, without its head. InvalidRequest as for `load_model`."""
+    from transformers import AutoModel
+
+    config = load_config(folder)
+    if config.model_type not in ENCODERS:
+        get_family(config)
+    extra: dict[str, Any] = {} if device == "cpu" else {"device_map": {"": device}}
+    return _load(AutoModel, folder, dtype, extra, ("pooler.",))
+
+
+def _load(
+    kind: Any, folder: Path, dtype: "torch.dtype", extra: dict[str, Any], unneeded: tuple[str, ...] = ()
+) -> "PreTrainedModel":
+    """In inference mode. Weights that begin with a word of `unneeded` may be absent."""
+    from safetensors import SafetensorError
+
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
-            attn_implementation="sdpa",
-            device_map={"": device} if quantize or device != "cpu" else None,
             output_loading_info=True,
             **extra,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise InvalidRequest(f"the files of {folder.name} cannot be read: {error}", param="model") from error
     model, info = loaded
-    absent = sorted(info["missing_keys"])  # transformers only warns and leaves them random
-    if absent:
+    absent = sorted(name for name in info["missing_keys"] if not name.startswith(unneeded or ("\0",)))
+    if absent:  # transformers only warns and leaves them random
         raise InvalidRequest(f"{folder.name} lacks weights: {', '.join(absent[:3])}", param="model")
-    _keep_layout(model)
     return model.eval()
 
 

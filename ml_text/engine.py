@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml_text import loading
+from ml_text import catalog, loading
 from ml_text.detokenize import TextStream
+from ml_text.embedder import Embedder
+from ml_text.encoder import Vectors
 from ml_text.job import Delta, Job
 from ml_text.loading import Facts, Loaded
 from ml_text.pool import Lease, Pool
@@ -65,12 +67,20 @@ class Answer:
                 return
 
 
+@dataclass(frozen=True)
+class Embedded:
+    model: str
+    vectors: Vectors  # (N, C) of length 1
+    tokens: int
+
+
 class Engine:
     """Create and `close` it in a running event loop. `default` answers requests that name no model."""
 
     def __init__(self, settings: TextSettings, sources: Sources, default: str) -> None:
         self.settings, self.sources, self.default = settings, sources, default
         self.pool = Pool(settings, self.sources, self._deliver)
+        self.embedder = Embedder(settings)
         self._loop = asyncio.get_running_loop()
         self._sweeper = asyncio.create_task(self._sweep())
 
@@ -92,15 +102,24 @@ class Engine:
             finally:
                 batcher.cancel(job)
 
+    async def embed(self, model: str | None, inputs: Sequence[str] | Sequence[list[int]]) -> Embedded:
+        """A vector for each input. Raises what is wrong with the model or an input."""
+        source = self.sources.find(model or self.default)
+        vectors, tokens = await self.embedder.embed(source, inputs)
+        return Embedded(source.name, vectors, tokens)
+
     async def look(self, name: str) -> tuple[Source, Facts, bool]:
         """A model by name: where it is, what it is, whether it is loaded."""
         source = self.sources.find(name)
         base = self.sources.find(source.base) if source.base else source
-        return source, await asyncio.to_thread(loading.look, base, self.settings), self.pool.is_loaded(source)
+        loaded = self.pool.is_loaded(source) or self.embedder.is_loaded(source)
+        return source, await asyncio.to_thread(loading.look, base, self.settings), loaded
 
     async def load(self, name: str) -> None:
         """Bring a model into memory now."""
-        async with self.pool.lease(self.sources.find(name)):
+        source = self.sources.find(name)
+        embeds = source.base is None and await asyncio.to_thread(catalog.is_encoder, source.folder)
+        async with self.embedder.lease(source) if embeds else self.pool.lease(source):
             pass
 
     def _deliver(self, outbox: list[tuple[Job, Delta]]) -> None:
@@ -112,6 +131,7 @@ class Engine:
         while self.settings.idle_s:
             await asyncio.sleep(min(SWEEP_S, self.settings.idle_s / 4))
             await self.pool.sweep()
+            self.embedder.sweep()
 
 
 def _emit(outbox: list[tuple[Job, Delta]]) -> None:

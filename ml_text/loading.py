@@ -70,7 +70,8 @@ class Loaded:
 def look(source: Source, settings: TextSettings) -> Facts:
     """Reads config and file headers only. InvalidRequest for an architecture that FAMILIES does not have."""
     config = catalog.load_config(source.folder)
-    catalog.get_family(config)
+    if config.model_type not in catalog.ENCODERS:
+        catalog.get_family(config)
     parameters = parameter_count(source.folder)
     if not parameters:
         raise InvalidRequest(f"{source.name} has no safetensors weights in {source.folder}", param="model")
@@ -81,7 +82,7 @@ def look(source: Source, settings: TextSettings) -> Facts:
         parameters=parameters,
         dtype=dtype,
         size_bytes=int(parameters * each),
-        context_length=min(config.max_position_embeddings, settings.context_length),
+        context_length=min(catalog.context_length(config), settings.context_length),
         vocab_size=config.vocab_size,
     )
 

@@ -1,6 +1,7 @@
 """Between OpenAI's wire and the engine: a body to a request, deltas to answers and chunks. No HTTP here."""
 
 import asyncio
+import base64
 import contextlib
 import time
 import uuid
@@ -11,6 +12,7 @@ import orjson
 
 from shared.wire.chat import AnswerMessage, ChatCompletion, ChatRequest, Choice
 from shared.wire.completions import Completion, CompletionChoice, CompletionRequest
+from shared.wire.embeddings import Embedding, EmbeddingList, EmbeddingRequest, EmbeddingUsage
 from shared.wire.text import TextRequest, Usage
 
 if TYPE_CHECKING:
@@ -224,3 +226,18 @@ def _chunk_head(prefix: str, kind: str, answer: "Answer", body: TextRequest) -> 
         "system_fingerprint": answer.fingerprint,
     }
     return {**head, "usage": None} if body.wants_usage else head
+
+
+async def embeddings(engine: "Engine", body: EmbeddingRequest) -> EmbeddingList:
+    """OpenAI's answer, in the encoding that was asked for. Raises InvalidRequest naming the field."""
+    from ml_text.encoder import shorten
+
+    made = await engine.embed(body.model, body.inputs)
+    vectors = shorten(made.vectors, body.dimensions).astype("<f4")
+    if body.encoding_format == "base64":
+        rows: list[Any] = [base64.b64encode(row.tobytes()).decode() for row in vectors]
+    else:
+        rows = vectors.tolist()
+    data = [Embedding(index=index, embedding=row) for index, row in enumerate(rows)]
+    usage = EmbeddingUsage(prompt_tokens=made.tokens, total_tokens=made.tokens)
+    return EmbeddingList(data=data, model=made.model, usage=usage)

@@ -28,6 +28,7 @@ from shared.events import while_connected
 from shared.logs import configure_logging
 from shared.wire.chat import ChatRequest
 from shared.wire.completions import CompletionRequest
+from shared.wire.embeddings import EmbeddingRequest
 from shared.wire.models import ModelDetails, ModelList, ModelObject
 
 if TYPE_CHECKING:
@@ -105,6 +106,14 @@ async def complete(body: CompletionRequest, request: Request, engine: TheEngine)
         return event_stream(replies.completion_chunks(engine, body))
     async with while_connected(request.receive):
         answer = await replies.completion(engine, body)
+    return _json(answer)
+
+
+@router.post("/v1/embeddings", response_model=None)
+async def embed(body: EmbeddingRequest, request: Request, engine: TheEngine) -> Response:
+    """OpenAI's embeddings; vectors have length 1, also when cut to `dimensions`."""
+    async with while_connected(request.receive):
+        answer = await replies.embeddings(engine, body)
     return _json(answer)
 
 

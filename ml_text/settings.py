@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.settings import SharedSettings
 
 STARTER = Path(__file__).parent / "starter"
+SHIPPED = {"starter": STARTER, "starter-embedding": Path(__file__).parent / "starter_embedding"}
+"""Models that came with the project."""
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Quantize = Literal["nf4", "int8"]

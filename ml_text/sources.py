@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_text.catalog import SHORT_NAMES
-from ml_text.settings import STARTER, TextSettings
+from ml_text.settings import SHIPPED, TextSettings
 from shared import registry
 from shared.errors import NotFound
 
@@ -55,8 +55,8 @@ class Sources:
         else:
             if version.card.get("service") == SERVICE:
                 return Source(name, version.path, version.card["created"], version.base)
-        if name == "starter" and (STARTER / CONFIG).is_file():
-            return _source(name, STARTER)
+        if name in SHIPPED and (SHIPPED[name] / CONFIG).is_file():
+            return _source(name, SHIPPED[name])
         folder = self._on_disk(name)
         if folder is None:
             raise NotFound(self._how_to_get(name), code="model_not_found", param="model")
@@ -65,7 +65,7 @@ class Sources:
     def list(self) -> list[Source]:
         """Everything that `find` would find, without what nobody named: own, starter, published, short names."""
         found = dict(self._own)
-        for name in ["starter", *SHORT_NAMES]:
+        for name in [*SHIPPED, *SHORT_NAMES]:
             try:
                 found.setdefault(name, self.find(name))
             except NotFound:
@@ -90,7 +90,7 @@ class Sources:
         try:
             source = self.find(name)
         except NotFound:
-            if name == "starter":
+            if name in SHIPPED:
                 raise
             source = _source(name, self._download(name))
         if name not in SHORT_NAMES and "/" in name:

@@ -57,7 +57,9 @@ def complete(document: dict[str, Any], operations: Sequence[Operation]) -> dict[
 
 
 def _post(operation: Operation, asked: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    content = {"application/json": {"schema": given}, "text/event-stream": {"schema": {"type": "string"}}}
+    content: dict[str, Any] = {"application/json": {"schema": given}}
+    if "stream" in operation.request.model_fields:
+        content["text/event-stream"] = {"schema": {"type": "string"}}
     return {
         "tags": [operation.tag],
         "summary": operation.summary,

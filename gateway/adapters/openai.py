@@ -6,18 +6,19 @@ from typing import Any, cast
 
 import httpx
 import openai
-from openai.types import completion_create_params
+from openai.types import completion_create_params, embedding_create_params
 from openai.types.chat import completion_create_params as chat_create_params
 
 from gateway.settings import Settings
-from gateway.text import Call
+from gateway.text import Call, TextPath
 from shared.errors import InvalidRequest, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
 from shared.http import Transport, build_httpx_client, timed_out
 from shared.logs import REQUEST_ID
 
-KNOWN = {
+KNOWN: dict[TextPath, set[str]] = {
     "chat/completions": {*chat_create_params.CompletionCreateParamsBase.__annotations__, "stream"},
     "completions": {*completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"},
+    "embeddings": {*embedding_create_params.EmbeddingCreateParams.__annotations__},
 }
 """OpenAI refuses fields that it does not know; load tools and front ends of other engines send them."""
 
@@ -38,6 +39,12 @@ class OpenAIText:
             max_retries=0,  # the client's own SDK retries; twice would multiply
             http_client=client,
         )
+
+        self.resources: dict[TextPath, tuple[Any, tuple[str, str]]] = {
+            "chat/completions": (self.client.chat.completions, ("messages", "model")),
+            "completions": (self.client.completions, ("prompt", "model")),
+            "embeddings": (self.client.embeddings, ("input", "model")),
+        }
 
     async def answer(self, call: Call) -> bytes:
         with _translated():
@@ -71,17 +78,14 @@ class OpenAIText:
     def _create(self, call: Call) -> Any:
         """The SDK's own call, typed loosely: the client's fields go to OpenAI as they are and are judged there."""
         body = {name: value for name, value in call.body.items() if name in KNOWN[call.path]}
-        if call.path == "chat/completions":
-            create: Any = self.client.chat.completions.with_streaming_response.create
-            needed = ("messages", "model")
-        else:
-            create = self.client.completions.with_streaming_response.create
-            needed = ("prompt", "model")
+        resource, needed = self.resources[call.path]
+        if call.path == "embeddings":  # else the SDK asks for base64, which the client did not
+            body.setdefault("encoding_format", "float")
         for name in needed:
             if name not in body:
                 raise InvalidRequest(f"`{name}` is missing", param=name, code="missing_required_parameter")
         named = {name: body.pop(name) for name in needed}
-        return create(**named, extra_body=body, extra_headers=_headers())
+        return resource.with_streaming_response.create(**named, extra_body=body, extra_headers=_headers())
 
 
 def _headers() -> dict[str, str]:

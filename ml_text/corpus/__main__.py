@@ -20,7 +20,7 @@ from shared.design.prompt import MAX_ELEMENTS
 
 MIXES = {
     "words": {"design": 0.05, "reading": 0.10, "copying": 0.05, "chat": 0.80},
-    "designs": {"design": 0.55, "reading": 0.10, "copying": 0.05, "chat": 0.30},
+    "designs": {"design": 0.55, "reading": 0.10, "copying": 0.08, "chat": 0.27},
 }
 """Shares of the rows. First words, a fifth of the training: which thing belongs to which trade and what is said of it, in
 rows of a dozen tokens. Some 1,600 things and 4,400 phrases each have to be met dozens of times; in designs alone, at 180

@@ -132,12 +132,20 @@ def _both(r: Random, topic: Topic) -> tuple[str, str]:
 
 
 def draw_copying(r: Random) -> Turns:
-    """Copying, on names and prices that nobody has seen: the skill that a design needs for its brand."""
-    kinds = [draw_name, draw_name, draw_name, draw_place, price, date]
+    """Copying, on names, prices and colours that nobody has seen: what a design needs for its brand.
+
+    The colours of the palettes are one token each; without these rows the tokens of all others would never be an
+    answer, stay alike, and no adapter could tell a house's own colours apart.
+    """
+    kinds = [draw_name, draw_name, draw_name, draw_place, price, date, _color, _color, _color]
     text = ", ".join(r.choice(kinds)(r) for _ in range(r.randint(1, 14)))
     return _turns(
         (r.choice(["repeat: {t}", "say {t}", "copy: {t}", "spell it the same way: {t}"]).format(t=text), text)
     )
+
+
+def _color(r: Random) -> str:
+    return f"#{r.getrandbits(24):06x}"
 
 
 def draw_reading(r: Random) -> Turns:

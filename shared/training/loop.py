@@ -24,7 +24,7 @@ from torch import nn
 
 from shared.errors import InvalidRequest
 from shared.training import checkpoints
-from shared.training.packing import Rows
+from shared.training.packing import TrainingRows
 from shared.training.progress import Progress
 from shared.training.settings import TrainingArgs
 
@@ -119,12 +119,12 @@ def optimiser(args: TrainingArgs, model: nn.Module) -> torch.optim.AdamW:
 
 @dataclass
 class Run:
-    """One training run of `model`: (input_ids, position_ids, targets) -> summed loss over the targets."""
+    """One training run of `model`: a batch of `train` -> the summed loss over what is to be learnt in it."""
 
     args: TrainingArgs
     model: nn.Module
-    train: Rows
-    validation: Rows
+    train: TrainingRows
+    validation: TrainingRows
     output_dir: Path
     state: State = field(default_factory=State)
 
@@ -166,9 +166,10 @@ class Run:
             losses.append(self.step(index, rate))
             counts.append(self.train.loss_tokens(index))
             state.step += 1
-            state.tokens += len(index) * self.train.ids.shape[1]
+            tokens = self.train.tokens(index)
+            state.tokens += tokens
             state.seconds = time.monotonic() - begun
-            progress.advance(len(index) * self.train.ids.shape[1])
+            progress.advance(tokens)
             last = self.plan.done(state) >= 1
             if state.step % args.log_steps == 0 or last:
                 state.loss = float(torch.stack(losses).sum()) / max(1, sum(counts))
@@ -201,7 +202,7 @@ class Run:
         self.optimiser.zero_grad(set_to_none=True)
         return total
 
-    def loss(self, rows: Rows, index: np.ndarray) -> torch.Tensor:
+    def loss(self, rows: TrainingRows, index: np.ndarray) -> torch.Tensor:
         batch = rows.batch(index[self.share])
         with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.mixed):
             return self.prepared(**{name: value.to(self.accelerator.device) for name, value in batch.items()})

@@ -7,11 +7,30 @@ IGNORED where there is no loss: prompts, padding and the first token of each sam
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 
 IGNORED = -100
+
+
+class TrainingRows(Protocol):
+    """What the loop learns from: rows by number, and how much there is to learn in them."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, index: np.ndarray) -> dict[str, torch.Tensor]:
+        """The model's arguments for the rows `index`."""
+        ...
+
+    def loss_tokens(self, index: np.ndarray) -> int:
+        """What the summed loss over the rows `index` is divided by."""
+        ...
+
+    def tokens(self, index: np.ndarray) -> int:
+        """How many go through the model, for the progress line."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +60,9 @@ class Rows:
 
     def loss_tokens(self, index: np.ndarray) -> int:
         return int((self.targets[index] != IGNORED).sum())
+
+    def tokens(self, index: np.ndarray) -> int:
+        return len(index) * self.ids.shape[1]
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

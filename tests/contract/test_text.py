@@ -48,6 +48,24 @@ async def test_completions(client: httpx.AsyncClient, script: Script) -> None:
     assert answer.status_code == 200 and script.seen[-1]["prompt"] == "hello" and script.seen[-1]["max_tokens"] == 3
 
 
+@pytest.mark.parametrize(("asked", "vector"), [("float", [1.0, 0.0]), ("base64", "AACAPwAAAAA="), (None, [1.0, 0.0])])
+async def test_embeddings_come_as_they_were_asked_for(
+    client: httpx.AsyncClient, provider: str, asked: str | None, vector: Any
+) -> None:
+    body = {"input": "hello", "stream": True} | ({"encoding_format": asked} if asked else {})
+    answer = await client.post("/v1/embeddings", json={"model": MODELS[provider], **body})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"] == [{"object": "embedding", "index": 0, "embedding": vector}]
+    used = (await client.get("/api/v1/usage")).json()["total"]
+    assert (used["prompt_tokens"], used["completion_tokens"]) == (7, 0)
+
+
+@pytest.mark.parametrize("said", ["bad field", "busy", "hang"])
+async def test_embeddings_fail_as_chat_does(client: httpx.AsyncClient, said: str) -> None:
+    answer = await client.post("/v1/embeddings", json={"input": said})
+    assert answer.status_code == {"bad field": 400, "busy": 429, "hang": 504}[said]
+
+
 @pytest.mark.parametrize("said", ["hello", "crlf"])
 async def test_streams_whole_events(client: httpx.AsyncClient, script: Script, said: str) -> None:
     answer = await client.post(CHAT, json=chat(said, stream=True))

@@ -77,7 +77,7 @@ class Script:
         """Status, headers, and the pieces of the body; an exception among them happens there."""
         self.seen.append(body)
         self.headers.append(headers)
-        said = body["prompt"] if path.endswith("/completions") and "prompt" in body else body["messages"][-1]["content"]
+        said = _said(body)
         if body["model"] not in self.models:
             return 404, {}, [json.dumps({"error": NO_MODEL}).encode()]
         if said in REFUSALS:
@@ -89,6 +89,8 @@ class Script:
             return 502, {"content-type": "text/html"}, [b"<html>bad gateway</html>"]
         if said == "not json":
             return 200, {}, [b"<html>"]
+        if path.endswith("/embeddings"):
+            return 200, {}, [json.dumps(_embedded(body)).encode()]
         if body.get("stream"):
             return 200, {"content-type": "text/event-stream"}, self._events(body, said)
         choice = {"index": 0, "message": {"role": "assistant", "content": "".join(WORDS)}, "finish_reason": "stop"}
@@ -117,6 +119,20 @@ class Script:
         return [stream[i : i + 3] for i in range(0, len(stream), 3)]  # events and letters torn
 
 
+def _said(body: dict[str, Any]) -> Any:
+    for name in ("prompt", "input"):
+        if name in body:
+            return body[name]
+    return body["messages"][-1]["content"]
+
+
+def _embedded(body: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI's answer, with as little in it as there can be."""
+    vector = "AACAPwAAAAA=" if body.get("encoding_format") == "base64" else [1.0, 0.0]
+    data = [{"object": "embedding", "index": 0, "embedding": vector}]
+    return {"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 7, "total_tokens": 7}}
+
+
 def router(script: Script) -> respx.Router:
     """OpenAI as respx plays it."""
     fake = respx.Router(assert_all_called=False)
@@ -132,7 +148,7 @@ def router(script: Script) -> respx.Router:
     def models(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=script.list_models())
 
-    fake.post(url__regex=r".*/v1/(chat/)?completions$").mock(side_effect=complete)
+    fake.post(url__regex=r".*/v1/(chat/completions|completions|embeddings)$").mock(side_effect=complete)
     fake.get("https://api.openai.test/v1/models").mock(side_effect=models)
     fake.get("https://api.openai.test/v1/models/gpt-4o-mini").respond(json=script.list_models()["data"][0])
     fake.get(url__startswith="https://api.openai.test/v1/models/").respond(404, json={"error": NO_MODEL})

@@ -137,3 +137,24 @@ def test_a_model_published_while_it_runs_answers_at_once(suite: Suite, client: o
     answer = client.chat.completions.create(model="late", messages=MESSAGES, max_tokens=2)
     assert answer.model == "late"
     assert "late" in [model.id for model in client.models.list()]
+
+
+def test_embeddings_find_what_belongs_together(client: openai.OpenAI):
+    """With nothing said OpenAI's client asks for base64 and unpacks it."""
+    texts = ["Coffee place called Blue Door, 20% off", "Yoga studio Asana House, first class is free"]
+    designs = ["Asana House\nWhen did you last exhale?\nThe first one is free", "Blue Door\nSmall cup.\nEnjoy 20% off"]
+    answer = client.embeddings.create(model="starter-embedding", input=[*texts, *designs])
+    vectors = [row.embedding for row in answer.data]
+    assert [row.index for row in answer.data] == [0, 1, 2, 3] and answer.usage.total_tokens > 40
+    coffee, yoga = (
+        [sum(a * b for a, b in zip(text, design, strict=True)) for design in vectors[2:]] for text in vectors[:2]
+    )
+    assert coffee[1] > coffee[0] and yoga[0] > yoga[1]
+    plain = client.embeddings.create(model="starter-embedding", input=texts[0], encoding_format="float", dimensions=64)
+    assert len(plain.data[0].embedding) == 64
+
+
+def test_embeddings_of_a_language_model_are_refused(client: openai.OpenAI):
+    with pytest.raises(openai.BadRequestError, match="contrastive") as refused:
+        client.embeddings.create(model="tiny", input="coffee")
+    assert refused.value.code == "unsupported_model"
