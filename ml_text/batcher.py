@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from ml_text import memory
 from ml_text.forward import Forward
@@ -175,12 +176,17 @@ class Batcher:
         try:
             group.cache.reserve(slot + 1, job.read + count + 1)
             ids = torch.tensor([job.prompt_ids[job.read : job.read + count]], device=group.cache.rows.device)
-            logits = group.forward(ids, Prefill(slot, job.read, count), group.cache)
+            keep = 1 if job.logprobs is None else job.logprobs.positions(count)
+            logits = group.forward(ids, Prefill(slot, job.read, count), group.cache, keep)[0]
+            job.score_prompt(logits, count)
             job.read += count
             if job.read == len(job.prompt_ids):
                 group.reading = None
+                if not job.max_tokens:  # only its prompt was to be read
+                    self._outbox.append((job, job.close()))
+                    return count
                 group.rows.append(job)
-                if self._add(job, job.sampler.pick(logits[0], job.prompt_ids, [], job.mask)):
+                if self._add(job, job.sampler.pick(logits[-1], job.prompt_ids, [], job.mask), logits[-1]):
                     self._leave(group, len(group.rows) - 1)
         except Exception as error:  # this request's alone: the others and the thread go on
             if group.reading is job:
@@ -198,7 +204,7 @@ class Batcher:
         device = cache.rows.device
         ids = torch.tensor([[job.output_ids[-1]] for job in rows], device=device)
         try:
-            logits = group.forward(ids, Decode(torch.tensor(lengths, device=device), max(lengths)), cache)
+            logits = group.forward(ids, Decode(torch.tensor(lengths, device=device), max(lengths)), cache)[:, -1]
             best = logits.max(-1)
             tops, finite = best.indices.tolist(), best.values.isfinite().tolist()
         except Exception as error:
@@ -211,7 +217,7 @@ class Batcher:
                 token = (
                     tops[index] if plain else job.sampler.pick(logits[index], job.prompt_ids, job.output_ids, job.mask)
                 )
-                done = self._add(job, token)
+                done = self._add(job, token, logits[index])
             except Exception as error:
                 self._fail(job, error)
                 done = True
@@ -253,9 +259,9 @@ class Batcher:
         if group.reading:
             group.cache.move(last + 1, last, group.reading.read)
 
-    def _add(self, job: Job, token: int) -> bool:
-        """Add `token` to the answer; True when that was the last one."""
-        delta = job.add(token)
+    def _add(self, job: Job, token: int, logits: Tensor) -> bool:
+        """Add `token`, picked from `logits` (V,), to the answer; True when that was the last one."""
+        delta = job.add(token, logits)
         self.generated += 1
         if delta:
             self._outbox.append((job, delta))

@@ -18,6 +18,7 @@ from ml_text.embedder import Embedder
 from ml_text.encoder import Vectors
 from ml_text.job import Delta, Job
 from ml_text.loading import Facts, Loaded
+from ml_text.logprobs import Logprobs, TokenLogprob
 from ml_text.pool import Lease, Pool
 from ml_text.prompts import PLAIN_STOP, chat_ids, text_ids
 from ml_text.sampling import Sampler, Sampling
@@ -41,6 +42,12 @@ class Request:
     """Fields of Sampling that the caller set; the model's own defaults fill the rest."""
     stop: Sequence[str] = ()
     response_format: dict[str, Any] | None = None
+    logprobs: int | None = None
+    """How many alternatives to tell for each token; 0: the token's own log-probability alone."""
+    score_prompt: bool = False
+    """With `logprobs`: those of the prompt too."""
+    echo: bool = False
+    """Say the prompt as text too."""
     stream: bool = True
     """False: one delta at the end."""
     ignore_eos: bool = False
@@ -53,8 +60,16 @@ class Answer:
     model: str
     prompt_tokens: int
     fingerprint: str
+    echo: str
+    """The prompt as text, if it was asked for."""
+    scores: Logprobs | None
     deltas: "asyncio.Queue[Delta]"
     completion_tokens: int = 0
+
+    @property
+    def prompt_logprobs(self) -> Sequence[TokenLogprob]:
+        """Of the prompt's tokens, if they were asked for; there from the first delta on."""
+        return self.scores.prompt if self.scores else ()
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         while True:
@@ -98,7 +113,9 @@ class Engine:
             batcher = lease.resident.batcher
             batcher.submit(job, lease.forward)
             try:
-                yield Answer(source.name, len(job.prompt_ids), lease.resident.base.fingerprint, deltas)
+                base = lease.resident.base
+                echo = base.spell_all(job.prompt_ids, request.prompt) if request.echo else ""
+                yield Answer(source.name, len(job.prompt_ids), base.fingerprint, echo, job.logprobs, deltas)
             finally:
                 batcher.cancel(job)
 
@@ -148,11 +165,13 @@ def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> 
         if not base.tokenizer.chat_template:
             stop.append(PLAIN_STOP)
     elif request.prompt is not None:
-        ids = text_ids(base.tokenizer, request.prompt, facts.context_length, facts.vocab_size)
+        # one that is only to be scored leaves no room for an answer
+        longest = facts.context_length + (request.max_tokens == 0)
+        ids = text_ids(base.tokenizer, request.prompt, longest, facts.vocab_size)
     else:
         raise InvalidRequest("messages or prompt is missing", param="messages")
     room = facts.context_length - len(ids)
-    max_tokens = min(request.max_tokens or room, room)
+    max_tokens = room if request.max_tokens is None else min(request.max_tokens, room)
     return Job(
         prompt_ids=ids,
         max_tokens=max_tokens,
@@ -160,6 +179,7 @@ def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> 
         text=TextStream(base.tokenizer, stop),
         emit=deltas.put_nowait,
         guard=_guard(base, request.response_format, max_tokens),
+        logprobs=None if request.logprobs is None else Logprobs(request.logprobs, request.score_prompt, base.spell),
         end_ids=frozenset() if request.ignore_eos else base.end_ids,
         group=lease.group,
         stream=request.stream,

@@ -8,16 +8,16 @@ from ml_text.slots import Place, SlotCache, mask
 
 
 class Forward(Protocol):
-    """Logits (B, V) float32 of each row's last position; `ids` is (B, Q)."""
+    """Logits (B, keep, V) float32 of each row's last `keep` positions; `ids` is (B, Q)."""
 
-    def __call__(self, ids: Tensor, place: Place, cache: SlotCache) -> Tensor: ...
+    def __call__(self, ids: Tensor, place: Place, cache: SlotCache, keep: int = 1) -> Tensor: ...
 
 
 def forward_of(model: Any, windows: str) -> Forward:
     """`windows` is the family's: the mask is made here, so a sliding window holds whatever the cache keeps."""
     window = getattr(model.config, "sliding_window", None) if windows != "none" else None
 
-    def forward(ids: Tensor, place: Place, cache: SlotCache) -> Tensor:
+    def forward(ids: Tensor, place: Place, cache: SlotCache, keep: int = 1) -> Tensor:
         cache.place = place
         positions = place.positions(ids.device)
         masks: Any = mask(positions, place.length, window if windows == "all" else None)
@@ -29,8 +29,8 @@ def forward_of(model: Any, windows: str) -> Forward:
             attention_mask=masks,
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=keep,
         )
-        return output.logits[:, -1].float()
+        return output.logits.float()
 
     return forward

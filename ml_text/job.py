@@ -8,6 +8,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ml_text.detokenize import TextStream
+from ml_text.logprobs import Logprobs, TokenLogprob
 from ml_text.sampling import Sampler, Sampling
 
 GREEDY = Sampling(temperature=0)
@@ -30,6 +31,8 @@ class Delta:
     finish_reason: str | None = None
     tokens: int = 0
     """Tokens generated so far."""
+    logprobs: list[TokenLogprob] = field(default_factory=list[TokenLogprob])
+    """Of the tokens of `text`, when they were asked for."""
     error: Exception | None = None
 
 
@@ -43,6 +46,7 @@ class Job:
     text: TextStream
     emit: Callable[[Delta], None]
     guard: Guard | None = None
+    logprobs: Logprobs | None = None
     end_ids: frozenset[int] = frozenset()
     group: str = ""
     stream: bool = True
@@ -52,6 +56,7 @@ class Job:
     read: int = 0
     """Prompt tokens that are in the cache."""
     parts: list[str] = field(default_factory=list[str])
+    scored: list[TokenLogprob] = field(default_factory=list[TokenLogprob])
 
     @cached_property
     def plain(self) -> bool:
@@ -68,8 +73,19 @@ class Job:
         """(V,) bool: what the grammar allows next."""
         return self.guard.mask() if self.guard else None
 
-    def add(self, token: int) -> Delta | None:
-        """Take the next token; what is to be sent for it, if anything."""
+    def score_prompt(self, logits: Tensor, count: int) -> None:
+        """A piece of the prompt was read: the next `count` tokens, with logits (Q, V)."""
+        if self.logprobs is not None:
+            after = self.read + count
+            following = self.prompt_ids[after] if after < len(self.prompt_ids) else None
+            self.logprobs.read(logits, self.prompt_ids[self.read : after], following)
+
+    def close(self) -> Delta:
+        """The end of an answer of no tokens."""
+        return Delta("", "length")
+
+    def add(self, token: int, logits: Tensor) -> Delta | None:
+        """Take the next token, picked from `logits` (V,); what is to be sent for it, if anything."""
         closed = False
         if self.guard is not None:
             token = self.guard.admit(token)
@@ -81,7 +97,20 @@ class Job:
         if ended or full or self.text.stopped:
             text += self.text.finish()  # may complete a stop string too
         reason = "stop" if ended or self.text.stopped else "length" if full else None
+        scored = [] if self.logprobs is None else self._score(self.logprobs, logits, token, text, reason)
         if not self.stream:
             self.parts.append(text)
-            return Delta("".join(self.parts), reason, len(self.output_ids)) if reason else None
-        return Delta(text, reason, len(self.output_ids)) if text or reason else None
+            self.scored += scored
+            return Delta("".join(self.parts), reason, len(self.output_ids), self.scored) if reason else None
+        return Delta(text, reason, len(self.output_ids), scored) if text or reason else None
+
+    def _score(
+        self, logprobs: Logprobs, logits: Tensor, token: int, text: str, reason: str | None
+    ) -> list[TokenLogprob]:
+        """Those of the tokens in `text`, `token` being the newest."""
+        if token not in self.end_ids:
+            logprobs.note(logits, token)
+        if not text and not reason:
+            return []
+        released = logprobs.release(text, cut=self.text.stopped)
+        return [*released, *logprobs.rest()] if reason else released

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -48,6 +49,14 @@ class Loaded:
     @cached_property
     def grammars(self) -> GrammarCompiler:
         return GrammarCompiler(self.tokenizer, self.facts.vocab_size, sorted(self.end_ids))
+
+    def spell(self, token: int) -> bytes:
+        """The bytes that a token stands for; a part of a character may be all there is."""
+        return self.grammars.vocabulary.tokens.decode_bytes([token])
+
+    def spell_all(self, ids: Sequence[int], given: object) -> str:
+        """A prompt as text: what was `given`, if that was text."""
+        return given if isinstance(given, str) else self.tokenizer.decode(ids)
 
     @property
     def device(self) -> torch.device:

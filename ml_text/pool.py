@@ -240,9 +240,9 @@ class Pool:
 
 
 def _activated(activate: Callable[[], None], forward: Forward) -> Forward:
-    def run(ids: Tensor, place: Place, cache: SlotCache) -> Tensor:
+    def run(ids: Tensor, place: Place, cache: SlotCache, keep: int = 1) -> Tensor:
         activate()
-        return forward(ids, place, cache)
+        return forward(ids, place, cache, keep)
 
     return run
 

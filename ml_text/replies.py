@@ -6,18 +6,28 @@ import contextlib
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.wire.chat import AnswerMessage, ChatCompletion, ChatRequest, Choice
-from shared.wire.completions import Completion, CompletionChoice, CompletionRequest
+from shared.errors import InvalidRequest
+from shared.wire.chat import (
+    AnswerMessage,
+    ChatCompletion,
+    ChatLogprobs,
+    ChatRequest,
+    ChatTokenLogprob,
+    Choice,
+    TopLogprob,
+)
 from shared.wire.embeddings import Embedding, EmbeddingList, EmbeddingRequest, EmbeddingUsage
 from shared.wire.text import TextRequest, Usage
 
 if TYPE_CHECKING:
     from ml_text.engine import Answer, Engine, Request
     from ml_text.job import Delta
+    from ml_text.logprobs import TokenLogprob
 
 SAMPLING = (
     "temperature",
@@ -32,36 +42,22 @@ SAMPLING = (
 
 
 def chat_requests(body: ChatRequest) -> "list[Request]":
-    """One per choice."""
+    """One per choice. InvalidRequest for fields that do not go together."""
+    if body.top_logprobs is not None and not body.logprobs:
+        raise InvalidRequest("top_logprobs needs logprobs: true", param="top_logprobs")
     messages = [{"role": message.role, "content": message.text} for message in body.messages]
-    return _requests(body, messages=messages, max_tokens=body.token_limit)
+    logprobs = (body.top_logprobs or 0) if body.logprobs else None
+    return requests_of(body, body.n or 1, messages=messages, max_tokens=body.token_limit, logprobs=logprobs)
 
 
-def completion_requests(body: CompletionRequest) -> "list[Request]":
-    """One per choice, those of the same prompt beside each other."""
-    return [
-        request
-        for prompt in prompts(body.prompt)
-        for request in _requests(body, prompt=prompt, max_tokens=body.max_tokens)
-    ]
-
-
-def prompts(given: str | Sequence[Any]) -> list[str | list[int]]:
-    if isinstance(given, str):
-        return [given]
-    if given and isinstance(given[0], int):
-        return [list(given)]
-    return list(given)
-
-
-def _requests(body: TextRequest, **fields: Any) -> "list[Request]":
-    """`n` times the same, but for the seed: a seed names all of them, so each counts on from it."""
+def requests_of(body: TextRequest, runs: int, **fields: Any) -> "list[Request]":
+    """`runs` times the same, but for the seed: a seed names all of them, so each counts on from it."""
     from ml_text.engine import Request
 
     sampling = {name: value for name in SAMPLING if (value := getattr(body, name)) is not None}
     if "top_k" in sampling:
         sampling["top_k"] = max(sampling["top_k"], 0)  # vLLM's -1 is our 0: all
-    seeds = [{"seed": body.seed + choice} if body.seed is not None else {} for choice in range(body.n or 1)]
+    seeds = [{"seed": body.seed + choice} if body.seed is not None else {} for choice in range(runs)]
     return [
         Request(
             model=body.model,
@@ -83,17 +79,29 @@ def usage(prompt_tokens: int, completion_tokens: int) -> Usage:
     )
 
 
-async def whole(engine: "Engine", requests: "Sequence[Request]") -> "list[tuple[Answer, str, Any]]":
-    """Each request's answer, its text and its finish_reason. All run at once; the first failure ends them all."""
+@dataclass(frozen=True)
+class Done:
+    """One request's answer at its end."""
 
-    async def one(request: "Request") -> "tuple[Answer, str, Any]":
+    answer: "Answer"
+    text: str
+    finish_reason: Any
+    logprobs: "list[TokenLogprob]"
+
+
+async def whole(engine: "Engine", requests: "Sequence[Request]") -> list[Done]:
+    """All run at once; the first failure ends them all."""
+
+    async def one(request: "Request") -> Done:
         parts: list[str] = []
+        scored: list[TokenLogprob] = []
         reason: str | None = None
         async with engine.open(request) as answer:
             async for delta in answer:
                 parts.append(delta.text)
+                scored += delta.logprobs
                 reason = delta.finish_reason
-        return answer, "".join(parts), reason
+        return Done(answer, "".join(parts), reason, scored)
 
     if len(requests) == 1:
         return [await one(requests[0])]
@@ -141,16 +149,21 @@ async def together(
 
 async def chat_completion(engine: "Engine", body: ChatRequest) -> ChatCompletion:
     done = await whole(engine, chat_requests(body))
-    first = done[0][0]
+    first = done[0].answer
     return ChatCompletion(
         id=f"chatcmpl-{uuid.uuid4().hex}",
         created=int(time.time()),
         model=first.model,
         choices=[
-            Choice(index=index, message=AnswerMessage(content=text), finish_reason=reason)
-            for index, (_, text, reason) in enumerate(done)
+            Choice(
+                index=index,
+                message=AnswerMessage(content=one.text),
+                logprobs=chat_logprobs(one.logprobs) if body.logprobs else None,
+                finish_reason=one.finish_reason,
+            )
+            for index, one in enumerate(done)
         ],
-        usage=usage(first.prompt_tokens, sum(answer.completion_tokens for answer, *_ in done)),
+        usage=usage(first.prompt_tokens, sum(one.answer.completion_tokens for one in done)),
         system_fingerprint=first.fingerprint,
     )
 
@@ -161,63 +174,50 @@ async def chat_chunks(engine: "Engine", body: ChatRequest) -> AsyncIterator[byte
     answers: dict[int, Answer] = {}
     async with contextlib.aclosing(together(engine, chat_requests(body))) as deltas:
         async for index, answer, delta in deltas:
-            chunk = chunk or _chunk_head("chatcmpl-", "chat.completion.chunk", answer, body)
+            chunk = chunk or chunk_head("chatcmpl-", "chat.completion.chunk", answer, body)
             choice: dict[str, Any] = {"index": index, "delta": None, "logprobs": None, "finish_reason": None}
             chunk["choices"] = [choice]
             if index not in answers:  # with the first token, so that a failure before it keeps its status
                 answers[index] = answer
                 choice["delta"] = {"role": "assistant", "content": "", "refusal": None}
                 yield orjson.dumps(chunk)
-            if delta.text:
+            if delta.text or delta.logprobs:
                 choice["delta"] = {"content": delta.text}
+                choice["logprobs"] = chat_logprobs(delta.logprobs).model_dump() if body.logprobs else None
                 yield orjson.dumps(chunk)
             if delta.finish_reason:
-                choice["delta"], choice["finish_reason"] = {}, delta.finish_reason
+                choice |= {"delta": {}, "logprobs": None, "finish_reason": delta.finish_reason}
                 yield orjson.dumps(chunk)
     if body.wants_usage:
         total = usage(answers[0].prompt_tokens, sum(answer.completion_tokens for answer in answers.values()))
         yield orjson.dumps({**chunk, "choices": [], "usage": total.model_dump()})
 
 
-async def completion(engine: "Engine", body: CompletionRequest) -> Completion:
-    done = await whole(engine, completion_requests(body))
-    return Completion(
-        id=f"cmpl-{uuid.uuid4().hex}",
-        created=int(time.time()),
-        model=done[0][0].model,
-        choices=[
-            CompletionChoice(index=index, text=text, finish_reason=reason)
-            for index, (_, text, reason) in enumerate(done)
-        ],
-        usage=_completion_usage(body, [answer for answer, *_ in done]),
-        system_fingerprint=done[0][0].fingerprint,
+def chat_logprobs(tokens: "Sequence[TokenLogprob]") -> ChatLogprobs:
+    return ChatLogprobs(
+        content=[
+            ChatTokenLogprob(
+                token=spelled(token.spelled),
+                bytes=list(token.spelled),
+                logprob=token.logprob or 0.0,
+                top_logprobs=[
+                    TopLogprob(token=spelled(other), bytes=list(other), logprob=logprob) for other, logprob in token.top
+                ],
+            )
+            for token in tokens
+        ]
     )
 
 
-async def completion_chunks(engine: "Engine", body: CompletionRequest) -> AsyncIterator[bytes]:
-    """The chunks of all prompts as they come, told apart by the choice's index."""
-    chunk: dict[str, Any] = {}
-    answers: dict[int, Answer] = {}
-    async with contextlib.aclosing(together(engine, completion_requests(body))) as deltas:
-        async for index, answer, delta in deltas:
-            chunk = chunk or _chunk_head("cmpl-", "text_completion", answer, body)
-            answers[index] = answer
-            choice = {"index": index, "text": delta.text, "logprobs": None, "finish_reason": delta.finish_reason}
-            yield orjson.dumps({**chunk, "choices": [choice]})
-    if body.wants_usage:
-        total = _completion_usage(body, [answers[index] for index in sorted(answers)])
-        yield orjson.dumps({**chunk, "choices": [], "usage": total.model_dump()})
+def spelled(token: bytes) -> str:
+    """A token as OpenAI writes it: text, or its bytes where they are a part of a character."""
+    try:
+        return token.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token)
 
 
-def _completion_usage(body: CompletionRequest, answers: "Sequence[Answer]") -> Usage:
-    """Each prompt counts once, however many answers it has."""
-    return usage(
-        sum(answer.prompt_tokens for answer in answers[:: body.n or 1]),
-        sum(answer.completion_tokens for answer in answers),
-    )
-
-
-def _chunk_head(prefix: str, kind: str, answer: "Answer", body: TextRequest) -> dict[str, Any]:
+def chunk_head(prefix: str, kind: str, answer: "Answer", body: TextRequest) -> dict[str, Any]:
     head: dict[str, Any] = {
         "id": f"{prefix}{uuid.uuid4().hex}",
         "object": kind,

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from ml_text import replies
+from ml_text import completion_replies, replies
 from ml_text.settings import TextSettings
 from ml_text.sources import Source, Sources
 from shared import design
@@ -103,9 +103,9 @@ async def chat(body: ChatRequest, request: Request, engine: TheEngine) -> Respon
 async def complete(body: CompletionRequest, request: Request, engine: TheEngine) -> Response:
     """OpenAI's completions; `prompt` may be text, token ids, or a list of either."""
     if body.stream:
-        return event_stream(replies.completion_chunks(engine, body))
+        return event_stream(completion_replies.completion_chunks(engine, body))
     async with while_connected(request.receive):
-        answer = await replies.completion(engine, body)
+        answer = await completion_replies.completion(engine, body)
     return _json(answer)
 
 

@@ -63,8 +63,10 @@ class ChatRequest(TextRequest):
 
     messages: list[Message] = Field(min_length=1)
     max_completion_tokens: int | None = Field(None, ge=1, description="the newer name of max_tokens; it wins")
-    logprobs: NotOffered = None
-    top_logprobs: NotOffered = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(
+        None, ge=0, le=20, description="with logprobs: so many alternatives for each token"
+    )
     tools: NotOffered = None
     functions: NotOffered = None
     tool_choice: Annotated[Any, AfterValidator(_no_forced_tool)] = None
@@ -84,10 +86,27 @@ class AnswerMessage(Wire):
     refusal: str | None = None
 
 
+class TopLogprob(Wire):
+    token: str
+    logprob: float
+    bytes: list[int] | None
+
+
+class ChatTokenLogprob(TopLogprob):
+    """In nats, of the model's own distribution: before temperature, penalties, bias or a grammar."""
+
+    top_logprobs: list[TopLogprob]
+
+
+class ChatLogprobs(Wire):
+    content: list[ChatTokenLogprob] | None
+    refusal: list[ChatTokenLogprob] | None = None
+
+
 class Choice(Wire):
     index: int = 0
     message: AnswerMessage
-    logprobs: None = None
+    logprobs: ChatLogprobs | None = None
     finish_reason: FinishReason
 
 
@@ -116,7 +135,7 @@ class Delta(Wire):
 class ChunkChoice(Wire):
     index: int = 0
     delta: Delta
-    logprobs: None = None
+    logprobs: ChatLogprobs | None = None
     finish_reason: FinishReason | None = None
 
 

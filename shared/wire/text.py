@@ -17,18 +17,6 @@ def _refuse(value: object) -> object:
     return value
 
 
-def _refuse_any(value: object) -> object:
-    if value is not None:
-        raise PydanticCustomError("not_offered", "is not offered here; leave it out")
-    return value
-
-
-def _only_one(value: int | None) -> int | None:
-    if value is not None and value != 1:
-        raise PydanticCustomError("not_offered", "is not offered here beyond 1; leave it out")
-    return value
-
-
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else ([] if value is None else value)
 
@@ -45,9 +33,6 @@ def _token_ids(value: object) -> object:
 
 NotOffered = Annotated[Any, AfterValidator(_refuse)]
 """A field that would change the answer and is not built: falsy values pass, others are a 400 that names it."""
-NeverOffered = Annotated[Any, AfterValidator(_refuse_any)]
-"""The same for fields whose 0 means something too."""
-OnlyOne = Annotated[int | None, AfterValidator(_only_one)]
 Stops = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_as_list), Field(max_length=MAX_STOPS)]
 LogitBias = Annotated[dict[int, Annotated[float, Field(ge=-100, le=100)]], BeforeValidator(_token_ids)]
 

@@ -42,7 +42,7 @@ def test_hints_and_defaults_are_accepted(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *[("logprobs", True), ("top_logprobs", 2), ("tools", [{"type": "function"}]), ("n", 17), ("n", 0)],
+        *[("logprobs", 3), ("top_logprobs", 21), ("tools", [{"type": "function"}]), ("n", 17), ("n", 0)],
         *[("tool_choice", "required"), ("modalities", ["text", "audio"]), ("audio", {"voice": "x"})],
         *[("stop", ["a"] * 5), ("stop", [""]), ("logit_bias", {"x": 1}), ("logit_bias", {"1": 101})],
         *[("temperature", 2.1), ("temperature", float("nan")), ("temperature", "1"), ("top_p", -1), ("max_tokens", 0)],
@@ -56,9 +56,7 @@ def test_what_would_change_the_answer_is_refused_by_name(field: str, value: Any)
     assert {error["loc"][0] for error in refused.value.errors()} == {field}
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("echo", True), ("logprobs", 0), ("best_of", 2), ("n", 17), ("prompt", [])]
-)
+@pytest.mark.parametrize(("field", "value"), [("echo", 1), ("logprobs", 6), ("best_of", 17), ("n", 17), ("prompt", [])])
 def test_completions_refuse_by_name(field: str, value: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         CompletionRequest.model_validate({"prompt": "x"} | {field: value})
