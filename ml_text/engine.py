@@ -16,6 +16,7 @@ from ml_text import catalog, loading
 from ml_text.detokenize import TextStream
 from ml_text.embedder import Embedder
 from ml_text.encoder import Vectors
+from ml_text.grammar import CallPlan, Guard
 from ml_text.job import Delta, Job
 from ml_text.loading import Facts, Loaded
 from ml_text.logprobs import Logprobs, TokenLogprob
@@ -34,7 +35,11 @@ class Request:
     """One answer that is wanted: `messages` (role and content) or `prompt` (text or token ids)."""
 
     model: str | None = None
-    messages: Sequence[dict[str, str]] | None = None
+    messages: Sequence[dict[str, Any]] | None = None
+    tools: Sequence[dict[str, Any]] = ()
+    """What the model is told of its tools, as chat templates take them."""
+    calls: CallPlan | None = None
+    """What calls the answer may or has to make."""
     prompt: str | Sequence[int] | None = None
     max_tokens: int | None = None
     """None: as many as the context has room for. More than that is cut to it."""
@@ -161,7 +166,7 @@ def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> 
     base = lease.resident.base
     facts, stop = base.facts, list(request.stop)
     if request.messages is not None:
-        ids = chat_ids(base.tokenizer, request.messages, facts.context_length)
+        ids = chat_ids(base.tokenizer, request.messages, facts.context_length, request.tools)
         if not base.tokenizer.chat_template:
             stop.append(PLAIN_STOP)
     elif request.prompt is not None:
@@ -178,7 +183,7 @@ def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> 
         sampler=Sampler(Sampling(**{**base.defaults, **request.sampling}), facts.vocab_size),
         text=TextStream(base.tokenizer, stop),
         emit=deltas.put_nowait,
-        guard=_guard(base, request.response_format, max_tokens),
+        guard=_guard(base, request, max_tokens),
         logprobs=None if request.logprobs is None else Logprobs(request.logprobs, request.score_prompt, base.spell),
         end_ids=frozenset() if request.ignore_eos else base.end_ids,
         group=lease.group,
@@ -186,7 +191,9 @@ def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> 
     )
 
 
-def _guard(base: Loaded, response_format: dict[str, Any] | None, max_tokens: int) -> Any:
-    if response_format is None or response_format.get("type") == "text":
+def _guard(base: Loaded, request: Request, max_tokens: int) -> Guard | None:
+    if request.calls is not None:
+        return base.grammars.compile_calls(request.calls).start(max_tokens)
+    if request.response_format is None or request.response_format.get("type") == "text":
         return None
-    return base.grammars.compile(response_format).start(max_tokens)
+    return base.grammars.compile(request.response_format).start(max_tokens)

@@ -1,5 +1,6 @@
 """What the caller says, as token ids: chat template or plain text, with the length checked before and after."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,21 +14,56 @@ PLAIN_CHAT = (
 PLAIN_STOP = "\nUser:"
 
 
-def chat_ids(tokenizer: Any, messages: Sequence[dict[str, str]], context_length: int) -> list[int]:
+TOLD = (
+    "You may call tools. To call one, answer with nothing but\n"
+    '<tool_call>\n{{"name":"…","arguments":{{…}}}}\n</tool_call>\n'
+    "The tools, one per line:\n{tools}"
+)
+"""For models whose chat template knows no tools."""
+
+
+def chat_ids(
+    tokenizer: Any, messages: Sequence[dict[str, Any]], context_length: int, tools: Sequence[dict[str, Any]] = ()
+) -> list[int]:
     """The conversation as the model was taught it, ready for the assistant's turn. Raises InvalidRequest."""
     from jinja2 import TemplateError
 
     check_size("".join(message["content"] for message in messages), tokenizer, context_length, "messages")
     template = None if tokenizer.chat_template else PLAIN_CHAT
+    if "tools" not in str(tokenizer.chat_template):
+        messages, tools = in_plain_words(messages, tools), ()
     spoken = [
         {**message, "role": "system" if message["role"] == "developer" else message["role"]} for message in messages
     ]
     try:
-        text = tokenizer.apply_chat_template(spoken, chat_template=template, tokenize=False, add_generation_prompt=True)
+        text = tokenizer.apply_chat_template(
+            spoken, tools=list(tools) or None, chat_template=template, tokenize=False, add_generation_prompt=True
+        )
     except TemplateError as error:  # such as "roles must alternate": the template's own words say what is wrong
         raise InvalidRequest(f"this model's chat template refuses the messages: {error}", param="messages") from error
     ids = _encode(tokenizer, text, special=template is not None, param="messages")
     return check_length(ids, context_length, "messages")
+
+
+def in_plain_words(messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same for a template that knows no tools: a list in the system's words, calls and results as text."""
+    plain: list[dict[str, Any]] = []
+    if tools:
+        lines = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
+        plain.append({"role": "system", "content": TOLD.format(tools=lines)})
+    for message in messages:
+        content = message["content"]
+        for call in message.get("tool_calls", ()):
+            function = json.dumps(call["function"], ensure_ascii=False, separators=(",", ":"))
+            content = f"{content}\n<tool_call>\n{function}\n</tool_call>".lstrip("\n")
+        role = message["role"]
+        if role == "tool":
+            role, content = "user", f"<tool_response>\n{content}\n</tool_response>"
+        if role in ("system", "developer") and plain and plain[0]["role"] == "system" and len(plain) == 1 and tools:
+            plain[0]["content"] = f"{content}\n\n{plain[0]['content']}"
+            continue
+        plain.append({"role": role, "content": content})
+    return plain
 
 
 def text_ids(tokenizer: Any, prompt: str | Sequence[int], context_length: int, vocab_size: int) -> list[int]:

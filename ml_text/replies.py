@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ml_text.calls import DeltaWriter, read_message
+from ml_text.tools import call_plan, spoken, told_tools
 from shared.errors import InvalidRequest
 from shared.wire.chat import (
     AnswerMessage,
@@ -26,6 +28,7 @@ from shared.wire.text import TextRequest, Usage
 
 if TYPE_CHECKING:
     from ml_text.engine import Answer, Engine, Request
+    from ml_text.grammar import CallPlan
     from ml_text.job import Delta
     from ml_text.logprobs import TokenLogprob
 
@@ -45,9 +48,16 @@ def chat_requests(body: ChatRequest) -> "list[Request]":
     """One per choice. InvalidRequest for fields that do not go together."""
     if body.top_logprobs is not None and not body.logprobs:
         raise InvalidRequest("top_logprobs needs logprobs: true", param="top_logprobs")
-    messages = [{"role": message.role, "content": message.text} for message in body.messages]
-    logprobs = (body.top_logprobs or 0) if body.logprobs else None
-    return requests_of(body, body.n or 1, messages=messages, max_tokens=body.token_limit, logprobs=logprobs)
+    plan = call_plan(body)
+    return requests_of(
+        body,
+        body.n or 1,
+        messages=spoken(body.messages),
+        tools=told_tools(body) if plan else (),
+        calls=plan,
+        max_tokens=body.token_limit,
+        logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+    )
 
 
 def requests_of(body: TextRequest, runs: int, **fields: Any) -> "list[Request]":
@@ -148,31 +158,36 @@ async def together(
 
 
 async def chat_completion(engine: "Engine", body: ChatRequest) -> ChatCompletion:
-    done = await whole(engine, chat_requests(body))
+    requests = chat_requests(body)
+    done = await whole(engine, requests)
     first = done[0].answer
     return ChatCompletion(
         id=f"chatcmpl-{uuid.uuid4().hex}",
         created=int(time.time()),
         model=first.model,
-        choices=[
-            Choice(
-                index=index,
-                message=AnswerMessage(content=one.text),
-                logprobs=chat_logprobs(one.logprobs) if body.logprobs else None,
-                finish_reason=one.finish_reason,
-            )
-            for index, one in enumerate(done)
-        ],
+        choices=[_choice(index, one, requests[0].calls, bool(body.logprobs)) for index, one in enumerate(done)],
         usage=usage(first.prompt_tokens, sum(one.answer.completion_tokens for one in done)),
         system_fingerprint=first.fingerprint,
     )
+
+
+def _choice(index: int, one: Done, plan: "CallPlan | None", scored: bool) -> Choice:
+    message, reason = AnswerMessage(content=one.text), one.finish_reason
+    if plan is not None:
+        message = read_message(one.text, plan)
+        reason = "tool_calls" if message.tool_calls else reason
+    # of calls OpenAI tells no log-probabilities: they are not content
+    logprobs = chat_logprobs(one.logprobs) if scored and not message.tool_calls else None
+    return Choice(index=index, message=message, logprobs=logprobs, finish_reason=reason)
 
 
 async def chat_chunks(engine: "Engine", body: ChatRequest) -> AsyncIterator[bytes]:
     """The JSON of each chunk. The first of a choice has the role; the last of all, if asked for, the usage."""
     chunk: dict[str, Any] = {}
     answers: dict[int, Answer] = {}
-    async with contextlib.aclosing(together(engine, chat_requests(body))) as deltas:
+    requests = chat_requests(body)
+    writers = [DeltaWriter(request.calls) for request in requests]
+    async with contextlib.aclosing(together(engine, requests)) as deltas:
         async for index, answer, delta in deltas:
             chunk = chunk or chunk_head("chatcmpl-", "chat.completion.chunk", answer, body)
             choice: dict[str, Any] = {"index": index, "delta": None, "logprobs": None, "finish_reason": None}
@@ -181,12 +196,13 @@ async def chat_chunks(engine: "Engine", body: ChatRequest) -> AsyncIterator[byte
                 answers[index] = answer
                 choice["delta"] = {"role": "assistant", "content": "", "refusal": None}
                 yield orjson.dumps(chunk)
-            if delta.text or delta.logprobs:
-                choice["delta"] = {"content": delta.text}
-                choice["logprobs"] = chat_logprobs(delta.logprobs).model_dump() if body.logprobs else None
+            scored = chat_logprobs(delta.logprobs).model_dump() if body.logprobs and delta.logprobs else None
+            for piece in writers[index].write(delta, scored is not None):
+                choice["delta"], choice["logprobs"] = piece, scored if "content" in piece else None
                 yield orjson.dumps(chunk)
             if delta.finish_reason:
-                choice |= {"delta": {}, "logprobs": None, "finish_reason": delta.finish_reason}
+                reason = writers[index].finish_reason(delta)
+                choice |= {"delta": {}, "logprobs": None, "finish_reason": reason}
                 yield orjson.dumps(chunk)
     if body.wants_usage:
         total = usage(answers[0].prompt_tokens, sum(answer.completion_tokens for answer in answers.values()))

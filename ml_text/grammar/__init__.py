@@ -2,5 +2,6 @@
 
 from ml_text.grammar.compiler import Grammar, GrammarCompiler
 from ml_text.grammar.guard import Guard
+from ml_text.grammar.tools import CallPlan, CallShape
 
-__all__ = ["Grammar", "GrammarCompiler", "Guard"]
+__all__ = ["CallPlan", "CallShape", "Grammar", "GrammarCompiler", "Guard"]

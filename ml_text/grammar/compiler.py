@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ml_text.grammar.guard import Guard, Vocabulary, closing_path
 from ml_text.grammar.schema import refused, schema_text
+from ml_text.grammar.tools import CallPlan, calls_source
 from shared.errors import InvalidRequest
 
 CACHED = 64
@@ -58,33 +59,50 @@ class GrammarCompiler:
         Raises InvalidRequest (param `response_format`), naming the keyword, when it cannot be enforced.
         """
         text = schema_text(response_format)
+        return self._once(text, lambda: Grammar(self.vocabulary, _schema_source(text), "response_format"))
+
+    def compile_calls(self, plan: CallPlan) -> "Grammar":
+        """The grammar of an answer that may or has to call tools.
+
+        Raises InvalidRequest (param `tools`, or a part of it) when it cannot be enforced.
+        """
+        text = calls_source(plan)
+        return self._once(text, lambda: Grammar(self.vocabulary, text, "tools"))
+
+    def _once(self, key: str, make: "Callable[[], Grammar]") -> "Grammar":
         with self._lock:
-            if text in self._cache:
-                self._cache.move_to_end(text)
-                return self._cache[text]
-        grammar = Grammar(self.vocabulary, text)
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        grammar = make()
         with self._lock:
-            self._cache[text] = grammar
+            self._cache[key] = grammar
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
         return grammar
 
 
-class Grammar:
-    """A compiled schema; `start` gives each answer its own state."""
+def _schema_source(schema: str) -> str:
+    try:
+        return LLMatcher.grammar_from_json_schema(schema, overrides=OPTIONS)
+    except ValueError as error:
+        raise _unenforceable(str(error), "response_format") from error
 
-    def __init__(self, vocabulary: Vocabulary, schema: str) -> None:
+
+class Grammar:
+    """A compiled grammar; `start` gives each answer its own state."""
+
+    def __init__(self, vocabulary: Vocabulary, source: str, param: str) -> None:
+        """`source` is llguidance's, `param` the field that an InvalidRequest names."""
         self._vocabulary = vocabulary
-        try:
-            source = LLMatcher.grammar_from_json_schema(schema, overrides=OPTIONS)
-        except ValueError as error:
-            raise _unenforceable(str(error)) from error
         self._matcher = LLMatcher(vocabulary.tokens, source, log_level=0, limits=LIMITS)
         if self._matcher.is_error():
-            raise _unenforceable(self._matcher.get_error())
+            raise _unenforceable(self._matcher.get_error(), param)
         path = closing_path(vocabulary, self._matcher, MAX_CLOSING, deadline_s=CLOSING_DEADLINE_S)
         if path is None:
-            raise refused(f"this model finds no document of the schema within {MAX_CLOSING} tokens")
+            raise InvalidRequest(
+                f"{param}: this model finds no document of the schema within {MAX_CLOSING} tokens", param=param
+            )
         self._path = path
 
     @property
@@ -128,7 +146,7 @@ def _byte_ids(tokens: LLTokenizer, size: int) -> dict[int, int]:
     return found
 
 
-def _unenforceable(error: str) -> InvalidRequest:
+def _unenforceable(error: str, param: str) -> InvalidRequest:
     told = re.sub(r"\s+", " ", error).strip()[:300]
     keyword = next((f'"{name}": ' for sign, name in KEYWORDS.items() if sign in told), "")
-    return refused(f"the schema cannot be enforced: {keyword}{told}")
+    return InvalidRequest(f"{param}: the schema cannot be enforced: {keyword}{told}", param=param)

@@ -6,17 +6,12 @@ from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model
 from pydantic_core import PydanticCustomError
 
 from shared.wire.text import FinishReason, NotOffered, TextRequest, Usage, Wire
+from shared.wire.tools import MAX_TOOLS, Tool, ToolCall, ToolChoice
 
 
 def _text_only(value: list[str] | None) -> list[str] | None:
     if value and value != ["text"]:
         raise PydanticCustomError("not_offered", "only text is offered here")
-    return value
-
-
-def _no_forced_tool(value: object) -> object:
-    if value not in (None, "none", "auto"):
-        raise PydanticCustomError("not_offered", "there are no tools here; leave it out")
     return value
 
 
@@ -37,10 +32,11 @@ class Part(Wire):
 
 
 class Message(Wire):
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
     name: str | None = None
-    tool_calls: NotOffered = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = Field(None, description="of the call that a message of the role tool answers")
     function_call: NotOffered = None
     audio: NotOffered = None
 
@@ -53,6 +49,8 @@ class Message(Wire):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
+        if self.role == "tool" and self.tool_call_id is None:
+            raise PydanticCustomError("content", "a message of the role tool needs tool_call_id")
         if self.content is None and self.role != "assistant":
             raise PydanticCustomError("content", "a message of the role {role} needs content", {"role": self.role})
         return self
@@ -67,10 +65,11 @@ class ChatRequest(TextRequest):
     top_logprobs: int | None = Field(
         None, ge=0, le=20, description="with logprobs: so many alternatives for each token"
     )
-    tools: NotOffered = None
-    functions: NotOffered = None
-    tool_choice: Annotated[Any, AfterValidator(_no_forced_tool)] = None
-    function_call: Annotated[Any, AfterValidator(_no_forced_tool)] = None
+    tools: list[Tool] | None = Field(None, max_length=MAX_TOOLS)
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    functions: NotOffered = Field(None, description="the old name of tools")
+    function_call: NotOffered = Field(None, description="the old name of tool_choice")
     modalities: Annotated[list[str] | None, AfterValidator(_text_only)] = None
     audio: NotOffered = None
     web_search_options: NotOffered = None
@@ -84,6 +83,17 @@ class AnswerMessage(Wire):
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+    @model_serializer(mode="wrap")
+    def _calls_if_any(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """OpenAI leaves `tool_calls` out where there are none, and in a call the other kind's field."""
+        sent: dict[str, Any] = dump(self)
+        if self.tool_calls is None:
+            del sent["tool_calls"]
+        else:
+            sent["tool_calls"] = [call.model_dump(exclude_none=True) for call in self.tool_calls]
+        return sent
 
 
 class TopLogprob(Wire):

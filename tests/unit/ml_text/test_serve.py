@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_text(client: TestClient) -> None:
         ({"temperature": 3}, 400, None, "temperature"),
         ({"top_k": "many"}, 400, None, "top_k"),
         ({"logit_bias": {"9999": 5}}, 400, None, "logit_bias"),
-        ({"tools": [{"type": "function"}]}, 400, None, "tools"),
+        ({"tools": [{"type": "function"}]}, 400, None, "tools[0].function"),
         ({"n": 17}, 400, None, "n"),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"not": {}}}}},

@@ -42,8 +42,8 @@ def test_hints_and_defaults_are_accepted(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *[("logprobs", 3), ("top_logprobs", 21), ("tools", [{"type": "function"}]), ("n", 17), ("n", 0)],
-        *[("tool_choice", "required"), ("modalities", ["text", "audio"]), ("audio", {"voice": "x"})],
+        *[("logprobs", 3), ("top_logprobs", 21), ("tools", [{"type": "web_search"}]), ("n", 17), ("n", 0)],
+        *[("tool_choice", "any"), ("modalities", ["text", "audio"]), ("audio", {"voice": "x"})],
         *[("stop", ["a"] * 5), ("stop", [""]), ("logit_bias", {"x": 1}), ("logit_bias", {"1": 101})],
         *[("temperature", 2.1), ("temperature", float("nan")), ("temperature", "1"), ("top_p", -1), ("max_tokens", 0)],
         *[("max_tokens", 1.5), ("seed", 2**64), ("stream", "yes"), ("response_format", {"type": "json_schema"})],
