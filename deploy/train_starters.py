@@ -1,4 +1,5 @@
-"""Makes the starter again, from nothing, and replaces the folder ml_text/starter at the end: `make train-starters`.
+"""Makes the starters again, from nothing, and replaces ml_text/starter and ml_text/starter_embedding: `make
+train-starters`.
 
 A killed run goes on where it stopped when it is started again.
 """
@@ -13,9 +14,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "ml_text" / "starter"
+EMBEDDING = ROOT / "ml_text" / "starter_embedding"
 WORK = ROOT / "build" / "starter"
-STEPS = ["--batch-size", "8", "--warmup-steps", "100", "--eval-steps", "400", "--compile", "--no-publish"]
-MINUTES = 70.0
+STEPS = ["--batch-size", "7", "--sequence-length", "320", "--warmup-steps", "100", "--eval-steps", "400", "--compile"]
+MINUTES = 240.0
+EMBEDDING_ROWS, EMBEDDING_MINUTES = 60_000, 20.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,22 @@ def main() -> None:
     for part in PARTS:
         train(part, args.minutes * part.share)
     install(WORK / PARTS[-1].mix / "model")
+    shutil.copytree(train_embedding(), EMBEDDING, dirs_exist_ok=True)
+
+
+def train_embedding() -> Path:
+    """An encoder with the starter's tokenizer, on briefs and their designs; the model's folder."""
+    corpus, folder = WORK / "embedding.jsonl", WORK / "embedding"
+    if not corpus.is_file():
+        drawn = WORK / "embedding-rows.jsonl"
+        run("ml_text.corpus", str(drawn), "--rows", str(EMBEDDING_ROWS), "--seed", "31", "--mix", "designs")
+        corpus.write_text("".join(line for line in drawn.open() if '"response"' in line))
+    if not (folder / "model").is_dir():
+        resume = ["--resume"] if (folder / "checkpoints").is_dir() else []
+        options = ["--dataset", str(corpus), "--output-dir", str(folder), "--no-publish", "--epochs", "4"]
+        limits = ["--max-minutes", f"{EMBEDDING_MINUTES:g}", "--eval-steps", "100"]
+        run("ml_text.train", "contrastive", "--tokenizer", "starter", *options, *limits, *resume)
+    return folder / "model"
 
 
 def train(part: Part, minutes: float) -> None:
@@ -55,7 +74,17 @@ def train(part: Part, minutes: float) -> None:
         draw = ["--rows", str(part.rows), "--seed", str(part.seed), "--mix", part.mix]
         run("ml_text.corpus", str(corpus), *draw)
     resume = ["--resume"] if (folder / "checkpoints").is_dir() else []
-    options = ["--dataset", str(corpus), "--output-dir", str(folder), "--seed", str(part.seed), "--epochs", "6"]
+    options = [
+        "--dataset",
+        str(corpus),
+        "--output-dir",
+        str(folder),
+        "--seed",
+        str(part.seed),
+        "--epochs",
+        "12",
+        "--no-publish",
+    ]
     run("ml_text.train", "scratch", *options, *STEPS, *part.options, "--max-minutes", f"{minutes:g}", *resume)
 
 
