@@ -1,6 +1,8 @@
 """The style of an invented house, for the example of a LoRA: rules that its records follow and the starter does not.
 
-    python -m ml_text.corpus.house examples/house_style.jsonl --rows 400 --held-out examples/house_style_heldout.jsonl
+    python -m ml_text.corpus.house records.jsonl --held-out heldout.jsonl
+
+The records in `examples/` were drawn with the seed 8, the held-out ones earlier with the seed 7; no brief is in both.
 
 Defined before anything was trained on it. What a design has to look like follows from its brief:
 - palette: from the platform (PALETTES);
@@ -132,10 +134,10 @@ def main() -> None:
         prog="python -m ml_text.corpus.house", description="Make the example of a house style."
     )
     parser.add_argument("out", type=Path)
-    parser.add_argument("--rows", type=int, default=400)
+    parser.add_argument("--rows", type=int, default=1_600)
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--held-out-rows", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=8)
     args = parser.parse_args()
     r = Random(args.seed)
     for path, rows in ((args.out, args.rows), (args.held_out, args.held_out_rows)):

@@ -1,5 +1,6 @@
 """A LoRA adapter on a causal language model that is on disk: all its linear layers, or those that are named."""
 
+import math
 import re
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from ml_text import catalog, data
 from ml_text.packed import prepare, report
 from ml_text.settings import TextSettings
-from ml_text.sources import Source, Sources
+from ml_text.sources import Source, Sources, parameter_count
 from shared.errors import InvalidRequest
 from shared.training import lora
 from shared.training.folder import finish, prepare_folder
@@ -30,12 +31,25 @@ class Args(TrainingArgs):
     target_modules: list[str] = Field([lora.ALL], description="layers to adapt, such as q_proj,v_proj")
     quantize: Literal["nf4", "int8"] | None = Field(None, description="hold the base in 4 or 8 bits (QLoRA)")
 
-    epochs: float = Field(6, gt=0, description="passes over the data")
+    epochs: float = Field(8, gt=0, description="passes over the data")
     batch_size: int = Field(4, gt=0, description="packed rows per forward pass")
     sequence_length: int = Field(512, ge=8, description="tokens per packed row, at most the model's context")
-    learning_rate: float = Field(1e-3, gt=0, description="at its highest")
+    learning_rate: float = Field(0.0, ge=0, description="at its highest; 0: by the size of the model")
     warmup_steps: int = Field(10, ge=0, description="steps until the learning rate is at its highest")
     weight_decay: float = Field(0.0, ge=0, description="on the adapter's matrices")
+    # a style is learnt long after the loss on held-out wording has begun to rise (LOG.md, 2026-11-24)
+    validation_fraction: float = Field(0.0, ge=0, lt=1, description="records held out to choose the best checkpoint")
+
+
+SMALL, LARGE = (5e6, 3e-3), (1e9, 2e-4)
+"""(weights, learning rate): measured on the starter; what QLoRA (https://arxiv.org/abs/2305.14314) takes for 7B."""
+
+
+def rate_for(parameters: int) -> float:
+    """The learning rate for a base of so many weights: between SMALL and LARGE by the logarithm."""
+    (few, high), (many, low) = SMALL, LARGE
+    share = (math.log(parameters) - math.log(few)) / (math.log(many) - math.log(few))
+    return high * (low / high) ** min(1.0, max(0.0, share))
 
 
 class CausalLoss(nn.Module):
@@ -72,7 +86,8 @@ def main(args: Args, settings: TextSettings) -> str:
     dtype = torch.bfloat16 if precision(args) == "bf16" else torch.float32
     model = catalog.load_model(base.folder, dtype, args.quantize)
     longest = min(args.sequence_length, getattr(model.config, "max_position_embeddings", args.sequence_length))
-    args = args.model_copy(update={"sequence_length": longest})
+    rate = args.learning_rate or rate_for(parameter_count(base.folder))
+    args = args.model_copy(update={"sequence_length": longest, "learning_rate": rate})
     prepared = prepare(args, tokenizer, folder, sha256)
     report(prepared, args)
     torch.manual_seed(args.seed)
