@@ -24,10 +24,11 @@ from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.multipart import FORM_LIMIT_BYTES
 from gateway.prices import Prices
-from gateway.routes import chat, completions, custom_ai, designs, files, models, ready, usage
+from gateway.routes import chat, completions, custom_ai, designs, files, models, ready, uploads, usage
 from gateway.sessions import SessionStore
 from gateway.settings import Settings
 from gateway.text import Spent
+from gateway.uploads import PART_LIMIT_BYTES, UploadStore
 from gateway.usage import UsageStore
 from shared.app import create_app
 from shared.events import ClientLeft
@@ -39,6 +40,7 @@ RAW_ROUTES = (chat.route, completions.route)
 ROUTERS = (
     models.router,
     files.router,
+    uploads.router,
     designs.router,
     custom_ai.router,
     usage.router,
@@ -80,7 +82,10 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         lifespan=lifespan,
         middleware=[Middleware(Admission, keys=keys, limits=limits)],
         body_limit_bytes=settings.body_limit_bytes,
-        streamed_limits={"/v1/files": settings.file_limit_bytes + FORM_LIMIT_BYTES},
+        streamed_limits={
+            "/v1/files": settings.file_limit_bytes + FORM_LIMIT_BYTES,
+            "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES + FORM_LIMIT_BYTES,
+        },
     )
     if settings.cors_origins:  # the outermost layer, so that errors carry its headers too
         app.add_middleware(
@@ -94,6 +99,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     app.state.keys, app.state.db = keys, connect(path)
     app.state.designs = DesignStore(app.state.db)
     app.state.files = FileStore(settings.data_dir / "files", app.state.db)
+    app.state.uploads = UploadStore(settings.data_dir / "uploads", app.state.db, app.state.files)
     app.state.conversations = Conversations(SessionStore(app.state.db))
     app.add_exception_handler(ClientLeft, _nobody_there)
     metrics = Metrics(app.state.registry)
@@ -115,6 +121,7 @@ async def _sweep(app: FastAPI) -> None:
     while True:
         try:
             app.state.files.expire()
+            app.state.uploads.expire()
         except (OSError, sqlite3.Error):  # such as a locked database: the next round will do it
             log.exception("the sweep of expired files failed")
         await asyncio.sleep(SWEEP_S)

@@ -33,8 +33,9 @@ def room_on_disk() -> Generator[None]:
 class Draft:
     """Bytes on their way in; gone at the end of the `with` block unless `Blobs.keep` named them."""
 
-    def __init__(self, path: Path, limit_bytes: int) -> None:
+    def __init__(self, path: Path, limit_bytes: int, param: str) -> None:
         self.path = path
+        self.param = param
         self.limit_bytes = limit_bytes
         self.size_bytes = 0
         self.md5 = hashlib.md5(usedforsecurity=False)
@@ -43,10 +44,10 @@ class Draft:
         fcntl.flock(self.file, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> None:
-        """Raises TooLarge on `file`, or StorageFull."""
+        """Raises TooLarge on `param`, or StorageFull."""
         self.size_bytes += len(data)
         if self.size_bytes > self.limit_bytes:
-            raise TooLarge(f"the file is larger than {self.limit_bytes} bytes", param="file", code="file_too_large")
+            raise TooLarge(f"more than {self.limit_bytes} bytes", param=self.param, code="file_too_large")
         self.md5.update(data)
         with room_on_disk():
             self.file.write(data)
@@ -73,8 +74,9 @@ class Blobs:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def draft(self, limit_bytes: int) -> Draft:
-        return Draft(self.folder / f".draft-{uuid.uuid4().hex}", limit_bytes)
+    def draft(self, limit_bytes: int, param: str) -> Draft:
+        """`param` is the request's field that the bytes come in."""
+        return Draft(self.folder / f".draft-{uuid.uuid4().hex}", limit_bytes, param)
 
     def keep(self, draft: Draft, id: str) -> None:
         """Give a sealed draft its name."""

@@ -55,9 +55,9 @@ class FileStore:
         self.blobs = Blobs(folder)
         self.blobs.clean({row[0] for row in db.execute("SELECT id FROM files")})
 
-    def draft(self, limit_bytes: int) -> Draft:
+    def draft(self, limit_bytes: int, param: str = "file") -> Draft:
         """Where the bytes of a new file go; `put` keeps it."""
-        return self.blobs.draft(limit_bytes)
+        return self.blobs.draft(limit_bytes, param)
 
     def put(
         self, key_id: str, draft: Draft, filename: str, purpose: str, media_type: str, expires_after_s: int | None
