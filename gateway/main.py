@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -24,9 +25,21 @@ from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.multipart import FORM_LIMIT_BYTES
 from gateway.prices import Prices
-from gateway.routes import chat, completions, custom_ai, designs, files, models, ready, uploads, usage
+from gateway.routes import (
+    chat,
+    completions,
+    custom_ai,
+    designs,
+    files,
+    models,
+    ready,
+    stored_completions,
+    uploads,
+    usage,
+)
 from gateway.sessions import SessionStore
 from gateway.settings import Settings
+from gateway.stored import CompletionStore
 from gateway.text import Spent
 from gateway.uploads import PART_LIMIT_BYTES, UploadStore
 from gateway.usage import UsageStore
@@ -41,6 +54,7 @@ ROUTERS = (
     models.router,
     files.router,
     uploads.router,
+    stored_completions.router,
     designs.router,
     custom_ai.router,
     usage.router,
@@ -95,12 +109,8 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
             allow_headers=["*"],
             expose_headers=EXPOSED,
         )
-    app.state.settings, app.state.adapter, app.state.usage = settings, adapter, store
-    app.state.keys, app.state.db = keys, connect(path)
-    app.state.designs = DesignStore(app.state.db)
-    app.state.files = FileStore(settings.data_dir / "files", app.state.db)
-    app.state.uploads = UploadStore(settings.data_dir / "uploads", app.state.db, app.state.files)
-    app.state.conversations = Conversations(SessionStore(app.state.db))
+    app.state.settings, app.state.adapter, app.state.usage, app.state.keys = settings, adapter, store, keys
+    _open_stores(app, path)
     app.add_exception_handler(ClientLeft, _nobody_there)
     metrics = Metrics(app.state.registry)
 
@@ -114,6 +124,17 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     if adapter.text is not None:
         adapter.text.account = account
     return app
+
+
+def _open_stores(app: FastAPI, path: Path) -> None:
+    """What keys own, each store with its tables in the SQLite file at `path`."""
+    state, folder = app.state, path.parent
+    state.db = connect(path)
+    state.designs = DesignStore(state.db)
+    state.files = FileStore(folder / "files", state.db)
+    state.uploads = UploadStore(folder / "uploads", state.db, state.files)
+    state.stored_completions = CompletionStore(state.db)
+    state.conversations = Conversations(SessionStore(state.db))
 
 
 async def _sweep(app: FastAPI) -> None:
