@@ -53,9 +53,10 @@ def _merge(into: Json, delta: Json) -> None:
         elif name == "tool_calls":
             calls = cast(list[Json], into.setdefault(name, []))
             for call in cast(list[Json], value):
-                if call["index"] >= len(calls):
+                index: int = call["index"]
+                if index >= len(calls):
                     calls.append({})
-                _merge(calls[call["index"]], {field: call[field] for field in call if field != "index"})
+                _merge(calls[index], {field: call[field] for field in call if field != "index"})
         elif name in GROWING and isinstance(there, str):
             into[name] = there + value
         elif isinstance(there, dict) and isinstance(value, dict):

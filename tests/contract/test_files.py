@@ -176,6 +176,43 @@ async def test_files_that_are_not_there(client: httpx.AsyncClient, id: str) -> N
         assert answer.status_code in (404, 405) and set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+async def test_a_full_disk(
+    app: FastAPI, client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = app.state.files
+    make = files.draft
+
+    def full(limit_bytes: int) -> Any:
+        draft = make(limit_bytes)
+        draft.file.close()
+        draft.file = Path("/dev/full").open("wb")  # noqa: SIM115 - the draft closes it
+        return draft
+
+    monkeypatch.setattr(files, "draft", full)
+    answer = await client.post("/v1/files", files={"file": ("a", b"x" * 5000)}, data={"purpose": "vision"})
+    assert check_error(answer, 507, None)["code"] == "storage_full" and on_disk(tmp_path) == []
+    assert answer.headers["x-should-retry"] == "false" and (await client.get("/v1/files")).json()["data"] == []
+
+
+async def test_a_client_that_leaves_keeps_nothing(app: FastAPI, client: httpx.AsyncClient, tmp_path: Path) -> None:
+    begun = [{"type": "http.request", "body": HEAD + b"x" * 3_000_000, "more_body": True}, {"type": "http.disconnect"}]
+    headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/files", "headers": headers, "query_string": b""}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if len(begun) == 1:
+            assert len(on_disk(tmp_path)) == 1  # the first megabytes are on their way
+        return begun.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app({**scope, "raw_path": b"/v1/files", "http_version": "1.1", "scheme": "http"}, receive, send)
+    assert sent[0]["status"] == 499 and on_disk(tmp_path) == []
+
+
 class TestLimit:
     @pytest.fixture
     def more(self) -> dict[str, Any]:
