@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.stored import KeepingText, keeping
 from gateway.text import STREAMED, Text, TextPath
 from shared.asgi import Receive, Scope, Send
 from shared.body import json_object
@@ -19,18 +20,22 @@ class Forward:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = json_object(scope)
-        text: Text = scope["app"].state.adapter.offered_text()
+        offered: Text = scope["app"].state.adapter.offered_text()
         if body.get(self.needed) in (None, "", []):
             raise InvalidRequest(f"`{self.needed}` must not be empty", param=self.needed)
         stream = body.get("stream") if self.path in STREAMED else None
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false", param="stream")
+        asked_to_keep = body.get("store") is not None and self.path == "chat/completions"
+        text = keeping(scope, offered, body) if asked_to_keep else offered
         if stream:
             await send_events(scope, receive, send, text.stream(self.path, body))
         else:
             await self._answer(scope, receive, send, text, body)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, text: Text, body: dict[str, Any]) -> None:
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, text: Text | KeepingText, body: dict[str, Any]
+    ) -> None:
         try:
             async with while_connected(receive):
                 answer = await text.answer(self.path, body, scope["body"])

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import sqlite3
 import sys
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -21,26 +23,46 @@ from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits, MemoryBuckets
 from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
+from gateway.multipart import FORM_LIMIT_BYTES
 from gateway.prices import Prices
-from gateway.routes import chat, completions, custom_ai, designs, embeddings, models, ready, usage
+from gateway.routes import (
+    chat,
+    completions,
+    custom_ai,
+    designs,
+    embeddings,
+    files,
+    models,
+    ready,
+    stored_completions,
+    uploads,
+    usage,
+)
 from gateway.sessions import SessionStore
 from gateway.settings import Settings
+from gateway.stored import CompletionStore
 from gateway.text import Spent
+from gateway.uploads import PART_LIMIT_BYTES, UploadStore
 from gateway.usage import UsageStore
 from shared.app import create_app
 from shared.events import ClientLeft
+from shared.files import FileStore
 from shared.http import Transport
 from shared.logs import configure_logging, note
 
 RAW_ROUTES = (chat.route, completions.route, embeddings.route)
 ROUTERS = (
     models.router,
+    files.router,
+    uploads.router,
+    stored_completions.router,
     designs.router,
     custom_ai.router,
     usage.router,
     ready.router,
 )
 EXPOSED = ("x-request-id", "openai-processing-ms", "retry-after", "x-ratelimit-remaining-requests")
+SWEEP_S = 60.0
 log = logging.getLogger(__name__)
 
 
@@ -59,10 +81,12 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         writer = asyncio.create_task(store.flush_forever())
+        sweeper = asyncio.create_task(_sweep(app))
         try:
             yield
         finally:
             writer.cancel()
+            sweeper.cancel()
             await store.flush()
             await adapter.close()
 
@@ -73,6 +97,10 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         lifespan=lifespan,
         middleware=[Middleware(Admission, keys=keys, limits=limits)],
         body_limit_bytes=settings.body_limit_bytes,
+        streamed_limits={
+            "/v1/files": settings.file_limit_bytes + FORM_LIMIT_BYTES,
+            "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES + FORM_LIMIT_BYTES,
+        },
     )
     if settings.cors_origins:  # the outermost layer, so that errors carry its headers too
         app.add_middleware(
@@ -82,10 +110,8 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
             allow_headers=["*"],
             expose_headers=EXPOSED,
         )
-    app.state.settings, app.state.adapter, app.state.usage = settings, adapter, store
-    app.state.keys, app.state.db = keys, connect(path)
-    app.state.designs = DesignStore(app.state.db)
-    app.state.conversations = Conversations(SessionStore(app.state.db))
+    app.state.settings, app.state.adapter, app.state.usage, app.state.keys = settings, adapter, store, keys
+    _open_stores(app, path)
     app.add_exception_handler(ClientLeft, _nobody_there)
     metrics = Metrics(app.state.registry)
 
@@ -99,6 +125,28 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     if adapter.text is not None:
         adapter.text.account = account
     return app
+
+
+def _open_stores(app: FastAPI, path: Path) -> None:
+    """What keys own, each store with its tables in the SQLite file at `path`."""
+    state, folder = app.state, path.parent
+    state.db = connect(path)
+    state.designs = DesignStore(state.db)
+    state.files = FileStore(folder / "files", state.db)
+    state.uploads = UploadStore(folder / "uploads", state.db, state.files)
+    state.stored_completions = CompletionStore(state.db)
+    state.conversations = Conversations(SessionStore(state.db))
+
+
+async def _sweep(app: FastAPI) -> None:
+    """Let go of what has expired, for as long as the gateway runs."""
+    while True:
+        try:
+            app.state.files.expire()
+            app.state.uploads.expire()
+        except (OSError, sqlite3.Error):  # such as a locked database: the next round will do it
+            log.exception("the sweep of expired files failed")
+        await asyncio.sleep(SWEEP_S)
 
 
 async def _nobody_there(request: Request, error: Exception) -> Response:

@@ -49,6 +49,11 @@ class ModelNames:
             return self.aliases[name]
         raise unknown_model(name)
 
+    def forget(self, name: str) -> None:
+        """`name` was deleted: the next request asks the provider again."""
+        self.known.discard(name)
+        self.fetched = float("-inf")
+
     async def _refresh(self, since: float) -> None:
         """Have a list that was asked for after `since`."""
         async with self.lock:  # one fetch for all who wait

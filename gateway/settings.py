@@ -36,6 +36,7 @@ class Settings(SharedSettings):
     gateway_port: int = Field(default=8000, ge=0, lt=65536)
     cors_origins: Listed = Field(default=(), description="front ends that may call from a browser; * for all")
     body_limit_bytes: int = Field(default=8 << 20, ge=1024)
+    file_limit_bytes: int = Field(default=512 << 20, ge=1, description="one uploaded file")
     max_in_flight: int = Field(default=512, ge=1, description="requests at once; one more gets 429")
     limit_requests: int | None = Field(default=None, ge=1, description="per key and minute, unless the key has its own")
     limit_tokens: int | None = Field(default=None, ge=1, description="per key and minute, unless the key has its own")

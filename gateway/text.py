@@ -58,6 +58,10 @@ class TextModel(Protocol):
         """The same, once the model can answer without a wait."""
         ...
 
+    async def delete(self, name: str) -> dict[str, Any]:
+        """OpenAI's word that the model is gone. Raises NotFound, or Forbidden for what is not the caller's."""
+        ...
+
     async def check_ready(self) -> None:
         """Raises NotReady, UpstreamFailed or UpstreamTimeout."""
         ...

@@ -29,7 +29,7 @@ from shared.logs import configure_logging
 from shared.wire.chat import ChatRequest
 from shared.wire.completions import CompletionRequest
 from shared.wire.embeddings import EmbeddingRequest
-from shared.wire.models import ModelDetails, ModelList, ModelObject
+from shared.wire.models import ModelDeleted, ModelDetails, ModelList, ModelObject
 
 if TYPE_CHECKING:
     from ml_text.engine import Engine
@@ -126,6 +126,14 @@ async def models(request: Request) -> ModelList:
 @router.get("/v1/models/{id:path}")
 async def model(id: str, engine: TheEngine) -> ModelDetails:
     return await _details(engine, id)
+
+
+@router.delete("/v1/models/{id:path}")
+async def delete(id: str, request: Request) -> ModelDeleted:
+    """Delete a published model: the next request for it is told that it does not exist."""
+    sources: Sources = request.app.state.service.sources
+    await asyncio.to_thread(sources.remove, id)
+    return ModelDeleted(id=id)
 
 
 @router.post("/v1/models/{id:path}/load")

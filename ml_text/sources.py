@@ -9,7 +9,7 @@ from pathlib import Path
 from ml_text.catalog import SHORT_NAMES
 from ml_text.settings import SHIPPED, TextSettings
 from shared import registry
-from shared.errors import NotFound
+from shared.errors import Forbidden, InvalidRequest, NotFound
 
 SERVICE = "text"
 CONFIG = "config.json"
@@ -73,6 +73,23 @@ class Sources:
         for version in registry.list_models(self._settings.data_dir, SERVICE):
             found.setdefault(version.name, Source(version.name, version.path, version.card["created"], version.base))
         return list(found.values())
+
+    def remove(self, name: str) -> None:
+        """Delete a published model or adapter; its name is free from now on.
+
+        Raises NotFound, Forbidden for what was not published here, InvalidRequest while adapters need it.
+        """
+        self.find(name)
+        try:
+            version = registry.resolve(self._settings.data_dir, name)
+        except NotFound:
+            version = None
+        if version is None or version.card.get("service") != SERVICE or name in self._own:
+            raise Forbidden(f"{name} was not published here, so it cannot be deleted", param="model")
+        needed_by = [source.name for source in self.list() if source.base == name]
+        if needed_by:
+            raise InvalidRequest(f"{name} is the base of {', '.join(needed_by[:5])}: delete those first", param="model")
+        registry.remove(self._settings.data_dir, name)
 
     def newest_adapter(self, base: str) -> Source:
         """The adapter of `base` that was published last."""

@@ -1,6 +1,6 @@
 """The one place where a FastAPI app is put together."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, cast
 
@@ -34,10 +34,12 @@ def create_app(
     lifespan: Lifespan | None = None,
     middleware: Sequence[Middleware] = (),
     body_limit_bytes: int = BODY_LIMIT_BYTES,
+    streamed_limits: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """An app with our health check, metrics, request ids and errors; the caller brings routes and state.
 
-    `routes` are raw ones, matched first; `middleware` runs between the instruments and the reading of the body.
+    `routes` are raw ones, matched first; `middleware` runs between the instruments and the reading of the body;
+    `streamed_limits` (`shared.body.ReadBody`) are for paths that take files.
     `app.state.registry` is the app's Prometheus registry.
     """
     registry = CollectorRegistry()
@@ -46,7 +48,7 @@ def create_app(
     layers = [
         Middleware(Instrument, registry=registry),
         *middleware,
-        Middleware(ReadBody, limit_bytes=body_limit_bytes),
+        Middleware(ReadBody, limit_bytes=body_limit_bytes, streamed_limits=streamed_limits),
         Middleware(RawDispatch, routes=routes),
     ]
     app = FastAPI(title=title, lifespan=lifespan, middleware=layers, telemetry=NO_TELEMETRY)

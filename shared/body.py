@@ -4,6 +4,8 @@ Python's own parser takes NaN, Infinity and lone surrogates, which break later, 
 """
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any, cast
 
 import orjson
@@ -20,11 +22,15 @@ STREAMED = (b"multipart/", b"application/octet-stream")
 
 
 class ReadBody:
-    """Leaves the bytes in `scope["body"]` and what a JSON body says in `scope["json"]`."""
+    """Leaves the bytes in `scope["body"]` and what a JSON body says in `scope["json"]`.
 
-    def __init__(self, app: App, limit_bytes: int) -> None:
+    `streamed_limits`: a path as a regular expression -> the limit of its streamed bodies, in place of `limit_bytes`.
+    """
+
+    def __init__(self, app: App, limit_bytes: int, streamed_limits: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
+        self.streamed_limits = [(re.compile(path), most) for path, most in (streamed_limits or {}).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -36,10 +42,12 @@ class ReadBody:
                 kind = value.lower()
             elif name == b"content-length" and value.isdigit():
                 length = int(value)
-        if length is not None and length > self.limit_bytes:
-            raise self._too_large()
-        if kind.startswith(STREAMED):
-            await self.app(scope, self._counted(receive), send)
+        streamed = kind.startswith(STREAMED)
+        limit_bytes = self._streamed_limit(scope["path"]) if streamed else self.limit_bytes
+        if length is not None and length > limit_bytes:
+            raise _too_large(limit_bytes)
+        if streamed:
+            await self.app(scope, _counted(receive, limit_bytes), send)
             return
         body = await self._read(receive)
         if body is None:  # the client left before the end
@@ -59,26 +67,31 @@ class ReadBody:
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > self.limit_bytes:
-                raise self._too_large()
+                raise _too_large(self.limit_bytes)
             chunks.append(chunk)
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _counted(self, receive: Receive) -> Receive:
-        size = 0
+    def _streamed_limit(self, path: str) -> int:
+        return next((most for pattern, most in self.streamed_limits if pattern.fullmatch(path)), self.limit_bytes)
 
-        async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > self.limit_bytes:
-                raise self._too_large()
-            return message
 
-        return counted
+def _counted(receive: Receive, limit_bytes: int) -> Receive:
+    size = 0
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is larger than {self.limit_bytes} bytes", code="body_too_large")
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
+        return message
+
+    return counted
+
+
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {limit_bytes} bytes", code="body_too_large")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -93,6 +93,14 @@ class OutOfMemory(ServiceError):
     should_retry = False
 
 
+class StorageFull(ServiceError):
+    """The disk has no room; nothing of the request was kept. OpenAI's clients would retry it at once."""
+
+    status = 507
+    default_code = "storage_full"
+    should_retry = False
+
+
 ERRORS: tuple[type[ServiceError], ...] = (
     InvalidRequest,
     Unauthorized,

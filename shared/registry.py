@@ -89,6 +89,16 @@ def resolve(data_dir: Path, name: str) -> Version:
     return Version(name, version, home / version, card)
 
 
+def remove(data_dir: Path, name: str) -> None:
+    """Forget `name` with all its versions: the pointer first, so that from then on nobody resolves it. NotFound."""
+    home = resolve(data_dir, name).path.parent
+    try:
+        (home / "current").unlink()
+    except FileNotFoundError as error:  # another request was faster
+        raise NotFound(f"no model {name!r}", code="model_not_found", param="model") from error
+    shutil.rmtree(home)
+
+
 def list_models(data_dir: Path, service: str) -> list[Version]:
     """The served version of every name that belongs to `service`, oldest name first."""
     found: list[Version] = []

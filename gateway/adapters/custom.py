@@ -59,6 +59,9 @@ class CustomText:
     async def load(self, name: str) -> dict[str, Any]:
         return await self._json("POST", f"/v1/models/{quote(name, safe='')}/load", LOAD_TIMEOUT_S)
 
+    async def delete(self, name: str) -> dict[str, Any]:
+        return await self._json("DELETE", f"/v1/models/{quote(name, safe='')}", PROBE_TIMEOUT_S)
+
     async def check_ready(self) -> None:
         (await self._send("GET", "/ready", timeout_s=PROBE_TIMEOUT_S)).close()
 

@@ -11,7 +11,7 @@ from openai.types.chat import completion_create_params as chat_create_params
 
 from gateway.settings import Settings
 from gateway.text import Call, TextPath
-from shared.errors import InvalidRequest, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
+from shared.errors import Forbidden, InvalidRequest, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
 from shared.http import Transport, build_httpx_client, timed_out
 from shared.logs import REQUEST_ID
 
@@ -68,6 +68,13 @@ class OpenAIText:
     async def load(self, name: str) -> dict[str, Any]:
         """OpenAI's models are always loaded."""
         return await self.model(name)
+
+    async def delete(self, name: str) -> dict[str, Any]:
+        with _translated():
+            try:
+                return (await self.client.models.delete(name, extra_headers=_headers())).model_dump()
+            except openai.PermissionDeniedError as error:  # OpenAI's word on its own models, not on our key
+                raise Forbidden(f"OpenAI does not let {name[:120]} be deleted", param="model") from error
 
     async def check_ready(self) -> None:
         """Asking OpenAI would cost a request of the quota; a failure shows in the answers."""

@@ -1,4 +1,4 @@
-"""`GET /v1/models`: what OpenAI's object has, and what a service of ours adds."""
+"""`/v1/models`: what OpenAI's object has, and what a service of ours adds."""
 
 from typing import Literal
 
@@ -26,3 +26,9 @@ class ModelDetails(ModelObject):
 class ModelList(Wire):
     object: Literal["list"] = "list"
     data: list[ModelObject]
+
+
+class ModelDeleted(Wire):
+    id: str
+    object: Literal["model"] = "model"
+    deleted: bool = True

@@ -86,7 +86,7 @@ async def test_a_body_above_the_limit(client: httpx.AsyncClient, announced: bool
 async def test_routes_that_do_not_exist(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/nope")
     assert answer.status_code == 404 and set(answer.json()["error"]) == {"message", "type", "param", "code"}
-    answer = await client.get(CHAT)
+    answer = await client.get("/v1/completions")
     assert answer.status_code == 405 and answer.headers["allow"] == "POST"
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import respx
@@ -72,6 +73,17 @@ class Script:
     def list_models(self) -> dict[str, Any]:
         data = [{"id": name, "object": "model", "created": 1, "owned_by": "them"} for name in self.models]
         return {"object": "list", "data": data}
+
+    def look(self, method: str, name: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of what is asked about one model; those made here can be deleted."""
+        if name not in self.models:
+            return 404, {"error": NO_MODEL}
+        if method == "GET":
+            return 200, {"id": name, "object": "model", "created": 1, "owned_by": "them"}
+        if name == MODELS[self.provider]:
+            return 403, {"error": {**NO_MODEL, "message": "not yours", "code": None, "param": "model"}}
+        self.models.remove(name)
+        return 200, {"id": name, "object": "model", "deleted": True}
 
     def answer(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, str], list[Any]]:
         """Status, headers, and the pieces of the body; an exception among them happens there."""
@@ -148,10 +160,15 @@ def router(script: Script) -> respx.Router:
     def models(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=script.list_models())
 
+    def model(request: httpx.Request) -> httpx.Response:
+        status, body = script.look(request.method, unquote(request.url.raw_path.decode().split("/v1/models/")[1]))
+        return httpx.Response(status, json=body)
+
     fake.post(url__regex=r".*/v1/(chat/completions|completions|embeddings)$").mock(side_effect=complete)
     fake.get("https://api.openai.test/v1/models").mock(side_effect=models)
-    fake.get("https://api.openai.test/v1/models/gpt-4o-mini").respond(json=script.list_models()["data"][0])
-    fake.get(url__startswith="https://api.openai.test/v1/models/").respond(404, json={"error": NO_MODEL})
+    fake.route(method__in=["GET", "DELETE"], url__startswith="https://api.openai.test/v1/models/").mock(
+        side_effect=model
+    )
     return fake
 
 
@@ -178,10 +195,11 @@ def service(script: Script) -> Any:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        if scope["method"] == "GET":
+        if scope["path"].startswith("/v1/models/"):
+            status, found = script.look(scope["method"], scope["path"].removeprefix("/v1/models/"))
+            headers, pieces = {}, [json.dumps(found).encode()]
+        elif scope["method"] == "GET":
             status, headers, pieces = 200, {}, [json.dumps(script.list_models()).encode()]
-            if scope["path"].startswith("/v1/models/"):
-                pieces = [json.dumps(script.list_models()["data"][0]).encode()]
         else:
             sent = {name.decode(): value.decode() for name, value in scope["headers"]}
             try:

@@ -169,6 +169,34 @@ def test_a_model_published_a_moment_ago_answers(client: TestClient, save_model: 
     assert client.post("/v1/models/a-picture/load").status_code == 404
 
 
+def test_a_deleted_model_is_gone_at_once(client: TestClient, save_model: Any, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    card = {"service": "text"}
+    registry.publish(data_dir, "ft:mine", save_model(seed=3), card)
+    registry.publish(data_dir, "ft:mine", save_model(seed=4), card)
+    (tmp_path / "voice").mkdir()
+    registry.publish(data_dir, "voice", tmp_path / "voice", {**card, "base": "ft:mine"})
+    body = CHAT | {"model": "ft:mine"}
+    assert client.post("/v1/chat/completions", json=body).status_code == 200
+    needed = client.delete("/v1/models/ft:mine")
+    assert needed.status_code == 400 and "voice" in needed.json()["error"]["message"]
+    for name in ("voice", "ft:mine"):
+        assert client.delete(f"/v1/models/{name}").json() == {"id": name, "object": "model", "deleted": True}
+        assert client.delete(f"/v1/models/{name}").status_code == 404
+    assert client.post("/v1/chat/completions", json=body).json()["error"]["code"] == "model_not_found"
+    assert [model["id"] for model in client.get("/v1/models").json()["data"]].count("ft:mine") == 0
+    assert list((data_dir / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("tiny", 403), ("starter", 403), ("nope", 404), ("a/b:c", 404), ("../models", 404)]
+)
+def test_what_was_not_published_here_stays(client: TestClient, name: str, status: int) -> None:
+    answer = client.delete(f"/v1/models/{name.replace('/', '%2F')}")
+    assert answer.status_code == status and answer.json()["error"]["param"] == "model"
+    assert client.get("/v1/models/tiny").status_code == 200
+
+
 def test_what_does_not_fit_is_507(client: TestClient, save_model: Any, tmp_path: Path, monkeypatch: Any) -> None:
     from ml_text import memory
 
