@@ -164,7 +164,8 @@ def _emit(outbox: list[tuple[Job, Delta]]) -> None:
 def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> Job:
     """Tokenise and check, in a thread: a long prompt must not hold up the event loop."""
     base = lease.resident.base
-    facts, stop = base.facts, list(request.stop)
+    # stop strings are about text, and where a call is required there is none
+    facts, stop = base.facts, [] if request.calls and request.calls.required else list(request.stop)
     if request.messages is not None:
         ids = chat_ids(base.tokenizer, request.messages, facts.context_length, request.tools)
         if not base.tokenizer.chat_template:

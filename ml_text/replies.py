@@ -46,7 +46,7 @@ SAMPLING = (
 
 def chat_requests(body: ChatRequest) -> "list[Request]":
     """One per choice. InvalidRequest for fields that do not go together."""
-    if body.top_logprobs is not None and not body.logprobs:
+    if body.top_logprobs and not body.logprobs:
         raise InvalidRequest("top_logprobs needs logprobs: true", param="top_logprobs")
     plan = call_plan(body)
     return requests_of(
@@ -194,7 +194,8 @@ async def chat_chunks(engine: "Engine", body: ChatRequest) -> AsyncIterator[byte
             chunk["choices"] = [choice]
             if index not in answers:  # with the first token, so that a failure before it keeps its status
                 answers[index] = answer
-                choice["delta"] = {"role": "assistant", "content": "", "refusal": None}
+                begun = "" if requests[index].calls is None else None  # with calls there may be no content at all
+                choice["delta"] = {"role": "assistant", "content": begun, "refusal": None}
                 yield orjson.dumps(chunk)
             scored = chat_logprobs(delta.logprobs).model_dump() if body.logprobs and delta.logprobs else None
             for piece in writers[index].write(delta, scored is not None):
