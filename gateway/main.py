@@ -25,6 +25,7 @@ from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.multipart import FORM_LIMIT_BYTES
 from gateway.prices import Prices
+from gateway.responses.store import ResponseStore
 from gateway.routes import (
     chat,
     completions,
@@ -34,6 +35,7 @@ from gateway.routes import (
     files,
     models,
     ready,
+    responses,
     stored_completions,
     uploads,
     usage,
@@ -56,6 +58,7 @@ ROUTERS = (
     files.router,
     uploads.router,
     stored_completions.router,
+    responses.router,
     designs.router,
     custom_ai.router,
     usage.router,
@@ -135,6 +138,7 @@ def _open_stores(app: FastAPI, path: Path) -> None:
     state.files = FileStore(folder / "files", state.db)
     state.uploads = UploadStore(folder / "uploads", state.db, state.files)
     state.stored_completions = CompletionStore(state.db)
+    state.responses = ResponseStore(state.db)
     state.conversations = Conversations(SessionStore(state.db))
 
 

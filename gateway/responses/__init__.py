@@ -1,0 +1,1 @@
+"""OpenAI's Responses API, built once on top of chat: so it works with every provider."""
