@@ -10,7 +10,7 @@ unknown fields pass, models `starter` and `grown` tell their size and can be loa
     bad-json            structured output that is not JSON; bad-json-once only without a seed
     bad-design          JSON of the schema, but a design that no check lets through
     recall              repeats all that it was sent
-    slow                repeats the last message, 50 ms per word
+    slow                repeats the last message, 200 ms per word
     cut                 closes the connection in the middle of a stream
 """
 
@@ -227,7 +227,7 @@ def sse(
 
 async def pace(model: str, tokens: int) -> None:
     if model == "slow":
-        await asyncio.sleep(0.05 * tokens)
+        await asyncio.sleep(0.2 * tokens)
 
 
 async def models(request: Request) -> Response:
