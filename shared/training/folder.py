@@ -44,13 +44,19 @@ def finish(
     state: State,
     save: Callable[[Path], None],
     card: dict[str, Any],
+    check: Callable[[Path], None] | None = None,
 ) -> str:
-    """Save to `folder`/model and publish it as `name`, unless it is only to stay there; name or folder is returned."""
+    """Save to `folder`/model and publish it as `name`, unless it is only to stay there; name or folder is returned.
+
+    `check` is given the saved folder before anything is published; what it raises ends the run, and the folder stays.
+    """
     draft, model = folder / ".model", folder / "model"
     shutil.rmtree(draft, ignore_errors=True)
     save(draft)
     shutil.rmtree(model, ignore_errors=True)
     draft.rename(model)
+    if check is not None:
+        check(model)
     card = {
         **card,
         "args": args.model_dump(mode="json", exclude_none=True, exclude={"resume", "restart"}),

@@ -225,8 +225,7 @@ class Run:
             if self.main:
                 kept = {"step": state.step, "loss": loss, "weights": self.weights()}
                 checkpoints.save(self.output_dir / checkpoints.BEST, kept)
-        progress.event(validation_loss=round(loss, 5), best=better)
-        progress.say(f"step {state.step}: validation loss {loss:.4f}{', the best so far' if better else ''}")
+        progress.validated(loss, better)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """What is trained, by name: everything from scratch, the adapter alone for LoRA."""

@@ -1,10 +1,19 @@
-"""What a run shows: one line that renews itself on a terminal, plain lines elsewhere, and events.jsonl for programs."""
+"""What a run shows: one line that renews itself on a terminal, plain lines elsewhere, and events.jsonl for programs.
+
+Each line of events.jsonl is one JSON object with `type`, `step`, `total_steps` and `time` (Unix seconds), and besides
+
+    metrics   of the last steps: loss, learning_rate, tokens_per_s, seconds_left
+              of a validation: validation_loss, best (whether it is the lowest so far)
+    message   level (info or warn) and message, a sentence for people
+
+Lines are appended whole; a resumed run goes on in the same file, so a step may come twice.
+"""
 
 import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -29,7 +38,7 @@ class Progress:
         self.tokens += tokens
         self.bar.update()
 
-    def eta_s(self) -> float:
+    def seconds_left(self) -> float:
         spent = time.monotonic() - self.started
         done = max(1, self.step - self.first)
         left = spent / done * (self.total - self.step)
@@ -40,17 +49,32 @@ class Progress:
         now = time.monotonic()
         rate = self.tokens / max(1e-9, now - self.marked)
         self.tokens, self.marked = 0, now
-        eta_s = self.eta_s()
-        self.event(loss=round(loss, 5), tokens_per_s=round(rate), eta_s=round(eta_s), learning_rate=learning_rate)
-        line = f"loss {loss:.4f} · {rate:,.0f} tokens/s · {clock(eta_s)} left"
+        left = self.seconds_left()
+        self.event(
+            "metrics",
+            loss=round(loss, 5),
+            learning_rate=learning_rate,
+            tokens_per_s=round(rate),
+            seconds_left=round(left),
+        )
+        line = f"loss {loss:.4f} · {rate:,.0f} tokens/s · {clock(left)} left"
         if self.terminal:
             self.bar.set_postfix_str(line)
         elif now - self.printed >= 10 or self.step == self.total:  # a log file wants fewer lines than a screen
             self.printed = now
             self.say(f"step {self.step}/{self.total} · {line}")
 
-    def event(self, **values: Any) -> None:
-        self.file.write(json.dumps({"step": self.step, **values, "time": round(time.time(), 3)}) + "\n")
+    def validated(self, loss: float, best: bool) -> None:
+        self.event("metrics", validation_loss=round(loss, 5), best=best)
+        self.say(f"step {self.step}: validation loss {loss:.4f}{', the best so far' if best else ''}")
+
+    def message(self, text: str, level: Literal["info", "warn"] = "info") -> None:
+        self.event("message", level=level, message=text)
+        self.say(text)
+
+    def event(self, kind: Literal["metrics", "message"], **values: Any) -> None:
+        line = {"type": kind, "step": self.step, "total_steps": self.total, **values, "time": round(time.time(), 3)}
+        self.file.write(json.dumps(line) + "\n")
 
     def say(self, line: str) -> None:
         if self.terminal:

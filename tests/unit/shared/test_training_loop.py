@@ -68,8 +68,9 @@ def test_the_loss_falls_and_events_tell(tmp_path):
     lines = [line for line in events(tmp_path) if "loss" in line]
     assert [line["step"] for line in lines] == [5, 10, 15, 20, 25, 30]
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.5
-    assert all({"tokens_per_s", "eta_s", "time"} <= line.keys() for line in lines)
-    assert lines[-1]["eta_s"] == 0
+    assert all({"tokens_per_s", "seconds_left", "time"} <= line.keys() for line in lines)
+    assert all((line["type"], line["total_steps"]) == ("metrics", 30) for line in lines)
+    assert lines[-1]["seconds_left"] == 0
     assert run.state.tokens == 30 * 2 * 16
 
 
