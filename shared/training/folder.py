@@ -10,6 +10,7 @@ from typing import Any
 
 from shared import registry
 from shared.errors import InvalidRequest
+from shared.jobs import fence
 from shared.training import checkpoints
 from shared.training.loop import State
 from shared.training.settings import TrainingArgs
@@ -23,6 +24,7 @@ def prepare_folder(args: TrainingArgs, data_dir: Path, name: str) -> Path:
     registry.check_name(name)
     folder = args.output_dir or data_dir / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)
+    fence.check(folder, args.attempt)
     if args.resume:
         checkpoints.newest(folder)
         return folder
@@ -50,6 +52,7 @@ def finish(
 
     `check` is given the saved folder before anything is published; what it raises ends the run, and the folder stays.
     """
+    fence.check(folder, args.attempt)
     draft, model = folder / ".model", folder / "model"
     shutil.rmtree(draft, ignore_errors=True)
     save(draft)
@@ -59,9 +62,10 @@ def finish(
         check(model)
     card = {
         **card,
-        "args": args.model_dump(mode="json", exclude_none=True, exclude={"resume", "restart"}),
+        "args": args.model_dump(mode="json", exclude_none=True, exclude={"resume", "restart", "attempt"}),
         "metrics": {key: value for key, value in asdict(state).items() if abs(value) < float("inf")},
     }
+    fence.check(folder, args.attempt)
     made = str(model)
     if args.publish:
         version = registry.publish(data_dir, name, model, card)

@@ -4,7 +4,6 @@ The order of the data, the learning rate and what is validated follow from the s
 kept in a checkpoint is weights, optimiser, random state and the number.
 """
 
-import ctypes
 import math
 import signal
 import sys
@@ -15,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,7 +22,9 @@ from accelerate import Accelerator
 from torch import nn
 
 from shared.errors import InvalidRequest
+from shared.jobs import fence
 from shared.training import checkpoints
+from shared.training.memory import keep_freed_memory
 from shared.training.packing import TrainingRows
 from shared.training.progress import Progress
 from shared.training.settings import TrainingArgs
@@ -95,7 +96,12 @@ def learning_rate(args: TrainingArgs, step: int, done: float) -> float:
     """Linear warm-up, then half a cosine down to `min_learning_rate_ratio`."""
     warm = min(1.0, (step + 1) / max(1, args.warmup_steps))
     low = args.min_learning_rate_ratio
-    return args.learning_rate * warm * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
+    return (
+        args.learning_rate
+        * args.learning_rate_multiplier
+        * warm
+        * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
+    )
 
 
 def precision(args: TrainingArgs) -> str:
@@ -145,7 +151,7 @@ class Run:
         if self.args.resume:
             self.restore(checkpoints.newest(self.output_dir))
         deadline_s = self.plan.seconds - self.state.seconds if self.plan.seconds else None
-        progress = Progress(self.output_dir, self.plan.steps, self.state.step, deadline_s)
+        progress = Progress(self.output_dir, self.plan.steps, self.state.step, deadline_s, self.args.attempt)
         try:
             with signals() as received:
                 self.loop(progress, received)
@@ -223,6 +229,7 @@ class Run:
         if better:
             state.best_loss, state.best_step = loss, state.step
             if self.main:
+                fence.check(self.output_dir, self.args.attempt)
                 kept = {"step": state.step, "loss": loss, "weights": self.weights()}
                 checkpoints.save(self.output_dir / checkpoints.BEST, kept)
         progress.validated(loss, better)
@@ -241,6 +248,7 @@ class Run:
         }
         if not self.main:
             return self.output_dir
+        fence.check(self.output_dir, self.args.attempt)
         return checkpoints.save_step(self.output_dir, self.state.step, state, self.args.keep_checkpoints)
 
     def restore(self, path: Path) -> None:
@@ -286,13 +294,3 @@ def signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def keep_freed_memory() -> None:
-    """glibc returns big blocks to the system and takes them again at every step; keeping them made steps 8 % faster."""
-    if sys.platform == "linux":
-        libc: Any = ctypes.CDLL(None)
-        if hasattr(libc, "mallopt"):
-            libc.mallopt(-4, 0)  # M_MMAP_MAX: no block by mmap
-            libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
-            libc.mallopt(-2, 64 * 2**20)  # M_TOP_PAD

@@ -17,12 +17,17 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
+from shared.jobs import fence
+
 
 class Progress:
     """`step` may be called at every step; it writes an event each `every` steps, where the caller reads the loss."""
 
-    def __init__(self, output_dir: Path, total: int, start: int, deadline_s: float | None = None) -> None:
+    def __init__(
+        self, output_dir: Path, total: int, start: int, deadline_s: float | None = None, attempt: str | None = None
+    ) -> None:
         output_dir.mkdir(parents=True, exist_ok=True)
+        self.output_dir, self.attempt = output_dir, attempt
         self.file = (output_dir / "events.jsonl").open("a", buffering=1)
         self.terminal = sys.stderr.isatty()
         self.bar = tqdm(total=total, initial=start, disable=not self.terminal, dynamic_ncols=True, unit="step")
@@ -73,6 +78,7 @@ class Progress:
         self.say(text)
 
     def event(self, kind: Literal["metrics", "message"], **values: Any) -> None:
+        fence.check(self.output_dir, self.attempt)
         line = {"type": kind, "step": self.step, "total_steps": self.total, **values, "time": round(time.time(), 3)}
         self.file.write(json.dumps(line) + "\n")
 

@@ -15,6 +15,7 @@ class TrainingArgs(BaseModel):
     output_dir: Path | None = Field(None, description="checkpoints, events and the model; default DATA_DIR/runs/NAME")
     resume: bool = Field(False, description="go on from the newest checkpoint of the output folder")
     restart: bool = Field(False, description="throw away an unfinished run in the output folder")
+    attempt: str | None = Field(None, description="set by the worker of a job: the token that allows to write there")
     on_bad_row: Literal["stop", "skip"] = Field("stop", description="a row that cannot be read stops the run, or not")
     seed: int = Field(42, description="of the weights, the split, the order and dropout")
 
@@ -25,6 +26,7 @@ class TrainingArgs(BaseModel):
     accumulate: int = Field(1, gt=0, description="forward passes per optimiser step")
     sequence_length: int = Field(256, ge=8, description="tokens per packed row")
     learning_rate: float = Field(1e-3, gt=0, description="at its highest")
+    learning_rate_multiplier: float = Field(1.0, gt=0, description="on learning_rate, given or chosen")
     warmup_steps: int = Field(100, ge=0, description="steps until the learning rate is at its highest")
     min_learning_rate_ratio: float = Field(0.05, ge=0, le=1, description="where the cosine ends, of learning_rate")
     weight_decay: float = Field(0.1, ge=0, description="on matrices; never on norms and biases")
