@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The stamp's name carries the lock's hash: installed once, and again only when a version changed.
 STAMP := .venv/.installed-$(shell sha256sum requirements.lock | cut -c 1-16)
 
-.PHONY: up test check check-style check-types check-tests demo train-starters bench lock
+.PHONY: up test check check-style check-types check-tests demo train-starters bench lock env-example compose-test
 
 up: $(STAMP)  ## install if needed, start gateway and text service, wait until ready; Ctrl-C stops all
 	@exec $(BIN)/python deploy/up.py
@@ -19,6 +19,8 @@ check-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose.gpu.yml
 
 check-types:
 	$(BIN)/pyright
@@ -38,6 +40,12 @@ bench: $(STAMP)  ## every figure that the README claims, one table each
 
 lock: $(STAMP)  ## write requirements.lock from pyproject.toml and what .venv holds
 	$(BIN)/python deploy/lock.py
+
+env-example: $(STAMP)  ## write .env.example from the settings and the compose files
+	$(BIN)/python deploy/env_example.py
+
+compose-test: $(STAMP)  ## build and start the containers, kill them, and look for what is lost; needs a Docker engine
+	COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose -x -s
 
 # torch comes first and alone: pulled in by another package's open range it would bring gigabytes of CUDA.
 $(STAMP): requirements.lock

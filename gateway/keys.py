@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS keys (
 )
 """
 RECHECK_S = 1.0
+FROM_ENVIRONMENT = "key_environment"
+SHORTEST = 16
+"""Characters of a secret that an operator chose: shorter ones can be guessed."""
 LIMITED = ("requests", "tokens")
 
 
@@ -91,6 +94,26 @@ class KeyStore:
         with self.db:
             self.db.execute("INSERT INTO keys (id, name, hash, hint, limits, created) VALUES (?, ?, ?, ?, ?, ?)", row)
         return key, secret
+
+    def keep(self, secret: str) -> None:
+        """The key whose secret the environment holds. Another secret replaces the one before; what it owns stays.
+
+        Raises ValueError when `secret` is too short.
+        """
+        if len(secret) < SHORTEST:
+            raise ValueError(f"GATEWAY_API_KEY has {len(secret)} characters; at least {SHORTEST} are needed")
+        made_before = self.db.execute(
+            "SELECT 1 FROM keys WHERE hash = ? AND id != ?", (_hash(secret), FROM_ENVIRONMENT)
+        ).fetchone()
+        if made_before:  # by `create`: the same shell holds it for the clients
+            return
+        with self.db:
+            self.db.execute(
+                "INSERT INTO keys (id, name, hash, hint, limits, created) VALUES (?, 'environment', ?, ?, '{}', ?) "
+                "ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, hint = excluded.hint, revoked = NULL",
+                (FROM_ENVIRONMENT, _hash(secret), secret[-4:], int(time.time())),
+            )
+        self._load()
 
     def revoke(self, id: str) -> None:
         """From now on the key is refused. What it owns stays; so does the need for a key."""

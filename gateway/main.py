@@ -72,12 +72,12 @@ log = logging.getLogger(__name__)
 def create_gateway(settings: Settings, transport: Transport | None = None) -> FastAPI:
     """The app, with `adapter`, `db`, `keys`, `usage` and `settings` in its state.
 
-    Raises ValueError when the settings name a provider that cannot work. Tests bring a `transport`.
+    Raises ValueError when the settings name a provider or a key that cannot work. Tests bring a `transport`.
     """
     path = settings.data_dir / "gateway.db"
     adapter = build_model_adapter(settings, transport)
     store = UsageStore(lambda: connect(path), Prices(settings.prices))
-    keys = KeyStore(connect(path))
+    keys = _open_keys(settings, path)
     defaults = {"requests": settings.limit_requests, "tokens": settings.limit_tokens}
     limits = Limits(MemoryBuckets(), defaults, settings.max_in_flight)
 
@@ -128,6 +128,13 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     if adapter.text is not None:
         adapter.text.account = account
     return app
+
+
+def _open_keys(settings: Settings, path: Path) -> KeyStore:
+    keys = KeyStore(connect(path))
+    if settings.gateway_api_key is not None:
+        keys.keep(settings.gateway_api_key.get_secret_value())
+    return keys
 
 
 def _open_stores(app: FastAPI, path: Path) -> None:

@@ -17,7 +17,12 @@ class Settings(SharedSettings):
     """DESIGN_MODEL_META=… and the like fill `design_model` by platform."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", env_nested_delimiter="_", populate_by_name=True, protected_namespaces=()
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        env_nested_delimiter="_",
+        populate_by_name=True,
+        protected_namespaces=(),
     )
 
     model_provider: str = Field(default="custom", description="who answers: custom (in-house services) or openai")
@@ -33,6 +38,7 @@ class Settings(SharedSettings):
     model_text: str | None = Field(default=None, description="the model of routes that name none; custom: starter")
     design_model: dict[str, str] = Field(default={}, description="platform -> the model of its designs")
     gateway_host: str = Field(default="127.0.0.1", description="another address needs a key: python -m gateway.keys")
+    gateway_api_key: SecretStr | None = Field(default=None, description="a key that exists from the start on")
     gateway_port: int = Field(default=8000, ge=0, lt=65536)
     cors_origins: Listed = Field(default=(), description="front ends that may call from a browser; * for all")
     body_limit_bytes: int = Field(default=8 << 20, ge=1024)

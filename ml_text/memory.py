@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 RESERVE_BYTES = 256 * 2**20
 """Left to everything else: activations, the interpreter, the page cache."""
 CGROUP = Path("/sys/fs/cgroup")
+LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+"""What the container may take and has taken, in cgroup version 2 and in version 1."""
 
 
 def available_bytes(device: "torch.device") -> int:
@@ -23,12 +25,14 @@ def available_bytes(device: "torch.device") -> int:
     import psutil
 
     free = psutil.virtual_memory().available
-    try:
-        limit = (CGROUP / "memory.max").read_text().strip()
-        used = int((CGROUP / "memory.current").read_text())
-    except (FileNotFoundError, PermissionError):
-        return free
-    return free if limit == "max" else min(free, int(limit) - used)
+    for limit_file, used_file in LIMITS:
+        try:
+            limit = (CGROUP / limit_file).read_text().strip()
+            used = int((CGROUP / used_file).read_text())
+        except (FileNotFoundError, PermissionError):
+            continue
+        return free if limit == "max" else min(free, int(limit) - used)
+    return free
 
 
 def require(size_bytes: int, device: "torch.device", what: str) -> None:

@@ -17,7 +17,7 @@ Quantize = Literal["nf4", "int8"]
 
 
 class TextSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="ML_TEXT_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ML_TEXT_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8001, description="port to listen on")

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SharedSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     data_dir: Path = Field(default=Path("data"), description="the one data folder: models, files, jobs, SQLite")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")

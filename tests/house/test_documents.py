@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from deploy import lock
+from deploy import env_example, extras, lock
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -90,6 +91,17 @@ def test_lock_pins_every_package_and_torch_first():
 def test_lock_is_what_the_extras_need():
     """Also fails when .venv holds other versions than the lock: then what was tested is not what gets installed."""
     assert pins() == [line for line in lock.render(lock.closure()).splitlines() if line[0] != "#"]
+
+
+def test_env_example_is_what_the_settings_read():
+    assert (ROOT / ".env.example").read_text() == env_example.render(), "run: make env-example"
+
+
+def test_images_install_every_requirement_of_their_extras():
+    """The script that runs inside an image build, against packaging's own reading."""
+    wanted = {str(requirement) for requirement in lock.wanted()}
+    names = sorted({*extras.requirements(["gateway", "faces"]), *extras.requirements(["train", "dev"])})
+    assert {str(Requirement(line.partition("#")[0])) for line in names} == wanted
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,29 @@ def test_another_process_change_is_seen_within_a_second(store: KeyStore, tmp_pat
         store.authenticate(None)
 
 
+def test_the_environments_key_can_be_replaced_and_keeps_its_identity(store: KeyStore) -> None:
+    store.keep("a secret of an operator")
+    key = store.authenticate(bearer("a secret of an operator"))
+    store.keep("another secret of theirs")
+    assert store.authenticate(bearer("another secret of theirs")) == key
+    with pytest.raises(Unauthorized):
+        store.authenticate(bearer("a secret of an operator"))
+
+
+def test_the_environment_may_name_a_key_that_exists_but_no_guessable_one(store: KeyStore) -> None:
+    key, secret = store.create("one", {})
+    store.keep(secret)
+    look_again(store)
+    assert store.authenticate(bearer(secret)) == key and len(store.rows()) == 1
+    store.revoke(key.id)
+    store.keep(secret)
+    look_again(store)
+    with pytest.raises(Unauthorized):
+        store.authenticate(bearer(secret))
+    with pytest.raises(ValueError, match="at least 16"):
+        store.keep("secret")
+
+
 def test_rotating_keeps_the_identity(store: KeyStore) -> None:
     key, old = store.create("one", {})
     new = store.rotate(key.id)

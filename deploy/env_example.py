@@ -1,0 +1,74 @@
+"""Writes .env.example: every variable that the settings read, with its default and what it does; and compose's own."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from pydantic import AliasChoices, SecretStr  # noqa: E402
+from pydantic.fields import FieldInfo  # noqa: E402
+from pydantic_settings import BaseSettings  # noqa: E402
+
+from gateway.settings import Settings  # noqa: E402
+from ml_text.settings import TextSettings  # noqa: E402
+from shared.settings import SharedSettings  # noqa: E402
+
+PARTS: dict[str, type[BaseSettings]] = {
+    "gateway, services and workers": SharedSettings,
+    "gateway": Settings,
+    "text service (ml_text)": TextSettings,
+}
+HEAD = """\
+# Copy to .env, which `make up` and docker compose read; the environment goes before it. Lines with # show defaults.
+# Written by `make env-example` from the settings; docker-compose.yml passes on the variables that it names.
+"""
+COMPOSE = re.compile(r"\$\{([A-Z_]+)(?::-([^}]*))?")
+
+
+def variables(settings: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
+    """(name in the environment, field) of each field that is read from there."""
+    prefix = settings.model_config.get("env_prefix") or ""
+    for name, field in settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
+            continue
+        alias = field.validation_alias
+        own = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{prefix}{name}".upper()
+        yield own, field
+
+
+def default(field: FieldInfo) -> str:
+    """As one would write it; nothing for secrets, for what has no default, and for a file of the project's own."""
+    value = field.default
+    if (
+        value is None
+        or isinstance(value, SecretStr | dict | tuple)
+        or (isinstance(value, Path) and value.is_absolute())
+    ):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def render() -> str:
+    lines = [HEAD]
+    written: set[str] = set()
+    for title, settings in PARTS.items():
+        lines.append(f"\n# ---- {title}\n")
+        for name, field in variables(settings):
+            if name not in written:
+                lines.append(f"# {field.description}\n" if field.description else "")
+                lines.append(f"# {name}={default(field)}\n")
+                written.add(name)
+    lines.append("\n# ---- docker compose\n")
+    compose = "".join((ROOT / name).read_text() for name in ("docker-compose.yml", "deploy/compose.gpu.yml"))
+    for name, value in dict.fromkeys(COMPOSE.findall(compose)):
+        if name not in written:
+            lines.append(f"# {name}={value}\n")
+            written.add(name)
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    (ROOT / ".env.example").write_text(render())
