@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ml_text import memory
-from ml_text.forward import Forward
+from ml_text.forward import Forward, RowCache
 from ml_text.job import Delta, Job
-from ml_text.slots import Decode, Prefill, SlotCache
+from ml_text.slots import Decode, Prefill
 from shared.errors import OutOfMemory, Overloaded, ServiceError
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Group:
     """The requests of one adapter."""
 
-    def __init__(self, forward: Forward, cache: SlotCache) -> None:
+    def __init__(self, forward: Forward, cache: RowCache) -> None:
         self.forward = forward
         self.cache = cache
         self.rows: list[Job] = []
@@ -47,7 +47,7 @@ class Batcher:
     def __init__(
         self,
         name: str,
-        new_cache: Callable[[], SlotCache],
+        new_cache: Callable[[], RowCache],
         *,
         slots: int,
         queue_size: int,

@@ -4,6 +4,7 @@ A row in FAMILIES is the capability: serving, LoRA and the tests over all famili
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,8 +44,8 @@ class Family:
     """Config fields of a model for tests: 2 layers, width 32."""
     windows: Literal["none", "all", "by layer"] = "none"
     """Which layers look back only `sliding_window` tokens: what kind of attention mask the model takes."""
-    projections: str = "all-linear"
-    """What LoRA adapts, as peft's `target_modules`."""
+    kind: Literal["decoder", "recurrent"] = "decoder"
+    """What it keeps of the tokens before: keys and values, or a state of fixed size."""
 
 
 _TINY = {
@@ -71,6 +72,7 @@ FAMILIES: dict[str, Family] = {
         {**_TINY, "head_dim": 8, "sliding_window": 24, "layer_types": ["sliding_attention", "full_attention"]},
         windows="by layer",
     ),
+    "lstm": Family({"hidden_size": 32, "num_hidden_layers": 2, "max_position_embeddings": 256}, kind="recurrent"),
 }
 
 _TINY_ENCODER = {
@@ -133,14 +135,28 @@ def build(family: str, **overrides: Any) -> "PreTrainedModel":
 
     if family in ENCODERS:
         return AutoModel.from_config(AutoConfig.for_model(family, **{**ENCODERS[family].tiny, **overrides}))
+    _register()
     config = AutoConfig.for_model(family, **{**FAMILIES[family].tiny, **overrides})
     return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+
+
+@cache
+def _register() -> None:
+    """Tell transformers of the architectures in `models`."""
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+
+    from ml_text.models.lstm import LstmConfig, LstmForCausalLM, LstmModel
+
+    AutoConfig.register(LstmConfig.model_type, LstmConfig)
+    AutoModel.register(LstmConfig, LstmModel)
+    AutoModelForCausalLM.register(LstmConfig, LstmForCausalLM)
 
 
 def load_config(folder: Path) -> "PreTrainedConfig":
     """InvalidRequest when there is none that can be read."""
     from transformers import AutoConfig
 
+    _register()
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:

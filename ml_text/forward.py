@@ -7,10 +7,20 @@ from torch import Tensor
 from ml_text.slots import Place, SlotCache, mask
 
 
-class Forward(Protocol):
-    """Logits (B, keep, V) float32 of each row's last `keep` positions; `ids` is (B, Q)."""
+class RowCache(Protocol):
+    """What a model remembers of the requests in flight, one row each."""
 
-    def __call__(self, ids: Tensor, place: Place, cache: SlotCache, keep: int = 1) -> Tensor: ...
+    rows: Tensor
+    """(S,) their numbers, on the model's device."""
+
+    def reserve(self, slots: int, length: int) -> None: ...
+    def move(self, source: int, target: int, length: int) -> None: ...
+
+
+class Forward(Protocol):
+    """Logits (B, keep, V) float32 of each row's last `keep` positions; `ids` is (B, Q). `cache` is the model's kind."""
+
+    def __call__(self, ids: Tensor, place: Place, cache: Any, keep: int = 1) -> Tensor: ...
 
 
 def forward_of(model: Any, windows: str) -> Forward:

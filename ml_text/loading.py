@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from ml_text import catalog, memory, prepack
+from ml_text import catalog, memory, prepack, runners
+from ml_text.forward import RowCache
 from ml_text.grammar import GrammarCompiler
 from ml_text.settings import TextSettings
-from ml_text.slots import SlotCache
 from ml_text.sources import Source, parameter_count
 from shared.errors import InvalidRequest
 
@@ -62,12 +62,8 @@ class Loaded:
     def device(self) -> torch.device:
         return self.model.device
 
-    def new_cache(self) -> SlotCache:
-        config = self.model.config
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        layers = config.num_hidden_layers
-        return SlotCache(layers, self.device, int(2 * layers * heads * width * BYTES[self.facts.dtype]))
+    def new_cache(self) -> RowCache:
+        return runners.new_cache(self.model, self.facts.dtype)
 
     @property
     def fingerprint(self) -> str:

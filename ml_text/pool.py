@@ -17,11 +17,12 @@ from torch import Tensor
 
 from ml_text import adapters, catalog, loading, memory
 from ml_text.batcher import Batcher
-from ml_text.forward import Forward, forward_of
+from ml_text.forward import Forward, RowCache
 from ml_text.job import Delta, Job
 from ml_text.loading import Loaded
+from ml_text.runners import forward_of
 from ml_text.settings import TextSettings
-from ml_text.slots import Place, SlotCache
+from ml_text.slots import Place
 from ml_text.sources import Source, Sources
 from shared.errors import InvalidRequest, OutOfMemory
 
@@ -134,7 +135,7 @@ class Pool:
                 prefill_tokens=self._settings.prefill_tokens,
                 deliver=self._deliver,
             )
-            forward = forward_of(loaded.model, catalog.FAMILIES[facts.family].windows)
+            forward = forward_of(loaded.model)
             self._residents[source.key] = Resident(loaded, batcher, forward)
             log.info("loaded %s in %.1f s", source.name, time.monotonic() - started)
 
@@ -163,7 +164,7 @@ class Pool:
         model = adapters.merge(model, source.folder, source.name)
         if resident.base.packed:
             loading.prepack.prepack(model, facts.dtype)
-        return forward_of(model, catalog.FAMILIES[facts.family].windows)
+        return forward_of(model)
 
     def _switched(self, resident: Resident, source: Source) -> Forward:
         """In the batcher's thread, between two steps: the base's layers are replaced by peft's."""
@@ -171,7 +172,7 @@ class Pool:
 
         def attach() -> None:
             model = adapters.attach(resident.shared_model or resident.base.model, source.folder, source.name)
-            plain = forward_of(model.get_base_model(), catalog.FAMILIES[resident.base.facts.family].windows)
+            plain = forward_of(model.get_base_model())
             if resident.shared_model is None:
                 resident.shared_model = model
             # every forward pass over the shared layers says whose they are to be
@@ -240,7 +241,7 @@ class Pool:
 
 
 def _activated(activate: Callable[[], None], forward: Forward) -> Forward:
-    def run(ids: Tensor, place: Place, cache: SlotCache, keep: int = 1) -> Tensor:
+    def run(ids: Tensor, place: Place, cache: RowCache, keep: int = 1) -> Tensor:
         activate()
         return forward(ids, place, cache, keep)
 
