@@ -45,6 +45,9 @@ class ModelNames:
         await self._refresh(now)
         if name in self.known:
             return name
+        model, _, version = name.rpartition(":")
+        if model in self.known and version[:1].isdigit():  # a version of it, which no list holds
+            return name
         if name in self.aliases:  # the provider may know more than it lists
             return self.aliases[name]
         raise unknown_model(name)

@@ -62,6 +62,14 @@ class TextModel(Protocol):
         """OpenAI's word that the model is gone. Raises NotFound, or Forbidden for what is not the caller's."""
         ...
 
+    async def versions(self, name: str) -> dict[str, Any]:
+        """A list of the versions of a published model. Raises NotFound, Forbidden or UnsupportedByProvider."""
+        ...
+
+    async def promote(self, name: str, version: str | None) -> dict[str, Any]:
+        """The version that is served from now on: this one, or for None the one before. Raises as `versions`."""
+        ...
+
     async def check_ready(self) -> None:
         """Raises NotReady, UpstreamFailed or UpstreamTimeout."""
         ...

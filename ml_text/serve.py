@@ -26,10 +26,19 @@ from shared.design import Brief
 from shared.errors import NotFound, NotReady, ServiceError
 from shared.events import while_connected
 from shared.logs import configure_logging
+from shared.registry import describe
 from shared.wire.chat import ChatRequest
 from shared.wire.completions import CompletionRequest
 from shared.wire.embeddings import EmbeddingRequest
-from shared.wire.models import ModelDeleted, ModelDetails, ModelList, ModelObject
+from shared.wire.models import (
+    ModelDeleted,
+    ModelDetails,
+    ModelList,
+    ModelObject,
+    ModelVersion,
+    ModelVersionList,
+    Promotion,
+)
 
 if TYPE_CHECKING:
     from ml_text.engine import Engine
@@ -123,6 +132,28 @@ async def models(request: Request) -> ModelList:
     return ModelList(data=[ModelObject(**_object(source)) for source in await asyncio.to_thread(sources.list)])
 
 
+@router.get("/v1/models/{id:path}/versions")
+async def versions(id: str, request: Request) -> ModelVersionList:
+    """The versions of a published model, with what they were made of."""
+    sources: Sources = request.app.state.service.sources
+    found = await asyncio.to_thread(sources.versions, id)
+    return ModelVersionList(data=[describe(version) for version in reversed(found)])
+
+
+@router.post("/v1/models/{id:path}/promote")
+async def promote(id: str, body: Promotion, request: Request) -> ModelVersion:
+    """From the next request on the model's name means this version."""
+    sources: Sources = request.app.state.service.sources
+    return describe(await asyncio.to_thread(sources.promote, id, body.version))
+
+
+@router.post("/v1/models/{id:path}/rollback")
+async def roll_back(id: str, request: Request) -> ModelVersion:
+    """From the next request on the model's name means what it meant before the last change."""
+    sources: Sources = request.app.state.service.sources
+    return describe(await asyncio.to_thread(sources.promote, id))
+
+
 @router.get("/v1/models/{id:path}")
 async def model(id: str, engine: TheEngine) -> ModelDetails:
     return await _details(engine, id)
@@ -130,7 +161,7 @@ async def model(id: str, engine: TheEngine) -> ModelDetails:
 
 @router.delete("/v1/models/{id:path}")
 async def delete(id: str, request: Request) -> ModelDeleted:
-    """Delete a published model: the next request for it is told that it does not exist."""
+    """Delete a published model, or one version of it: the next request is told that it does not exist."""
     sources: Sources = request.app.state.service.sources
     await asyncio.to_thread(sources.remove, id)
     return ModelDeleted(id=id)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ml_text.catalog import SHORT_NAMES
 from ml_text.settings import SHIPPED, TextSettings
 from shared import registry
-from shared.errors import Forbidden, InvalidRequest, NotFound
+from shared.errors import Forbidden, NotFound
 
 SERVICE = "text"
 CONFIG = "config.json"
@@ -26,6 +26,8 @@ class Source:
     folder: Path
     created: int
     base: str | None = None
+    version: str | None = None
+    """A name that means this version for ever, where it was published here."""
 
     @property
     def key(self) -> str:
@@ -54,7 +56,7 @@ class Sources:
             pass
         else:
             if version.card.get("service") == SERVICE:
-                return Source(name, version.path, version.card["created"], version.base)
+                return _published(name, version)
         if name in SHIPPED and (SHIPPED[name] / CONFIG).is_file():
             return _source(name, SHIPPED[name])
         folder = self._on_disk(name)
@@ -71,29 +73,42 @@ class Sources:
             except NotFound:
                 continue
         for version in registry.list_models(self._settings.data_dir, SERVICE):
-            found.setdefault(version.name, Source(version.name, version.path, version.card["created"], version.base))
+            found.setdefault(version.name, _published(version.name, version))
         return list(found.values())
 
     def remove(self, name: str) -> None:
-        """Delete a published model or adapter; its name is free from now on.
+        """Delete a published model or adapter, whose name is free from now on, or one version (`name:3`) of it.
 
-        Raises NotFound, Forbidden for what was not published here, InvalidRequest while adapters need it.
+        Raises NotFound, Forbidden for what was not published here, InvalidRequest while it is served or needed.
         """
+        self.published(name)
+        registry.delete(self._settings.data_dir, name)
+
+    def versions(self, name: str) -> "list[registry.Version]":
+        """Of a published model, the oldest first. Raises NotFound or Forbidden."""
+        return registry.versions(self._settings.data_dir, self.published(name).name)
+
+    def promote(self, name: str, version: str | None = None) -> registry.Version:
+        """Serve `version`, or what was served before. Raises NotFound, Forbidden or InvalidRequest."""
+        model = self.published(name).name
+        if version is None:
+            return registry.roll_back(self._settings.data_dir, model)
+        return registry.promote(self._settings.data_dir, model, version)
+
+    def published(self, name: str) -> registry.Version:
+        """The version that `name` means. Raises NotFound, or Forbidden for what was not published here."""
         self.find(name)
         try:
             version = registry.resolve(self._settings.data_dir, name)
         except NotFound:
             version = None
         if version is None or version.card.get("service") != SERVICE or name in self._own:
-            raise Forbidden(f"{name} was not published here, so it cannot be deleted", param="model")
-        needed_by = [source.name for source in self.list() if source.base == name]
-        if needed_by:
-            raise InvalidRequest(f"{name} is the base of {', '.join(needed_by[:5])}: delete those first", param="model")
-        registry.remove(self._settings.data_dir, name)
+            raise Forbidden(f"{name} was not published here: it has no versions, and cannot be deleted", param="model")
+        return version
 
     def newest_adapter(self, base: str) -> Source:
         """The adapter of `base` that was published last."""
-        adapters = [source for source in self.list() if source.base == base]
+        adapters = [source for source in self.list() if source.base and registry.model_of(source.base) == base]
         if not adapters:
             raise NotFound(f"no adapter of {base!r} has been published", code="model_not_found", param="adapter")
         return max(adapters, key=lambda source: source.created)
@@ -161,6 +176,11 @@ def parameter_count(folder: Path) -> int:
             header = json.loads(file.read(min(size, 100_000_000)))
         total += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
     return total
+
+
+def _published(name: str, version: registry.Version) -> Source:
+    pinned = f"{version.name}:{version.version}"
+    return Source(name, version.path, version.card["created"], version.base, pinned)
 
 
 def _source(name: str, folder: Path) -> Source:

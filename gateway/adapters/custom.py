@@ -6,6 +6,8 @@ from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import quote
 
+import orjson
+
 from gateway.settings import Settings
 from gateway.text import Call
 from shared.errors import ServiceError, UpstreamFailed, error_from_body
@@ -62,14 +64,22 @@ class CustomText:
     async def delete(self, name: str) -> dict[str, Any]:
         return await self._json("DELETE", f"/v1/models/{quote(name, safe='')}", PROBE_TIMEOUT_S)
 
+    async def versions(self, name: str) -> dict[str, Any]:
+        return await self._json("GET", f"/v1/models/{quote(name, safe='')}/versions", PROBE_TIMEOUT_S)
+
+    async def promote(self, name: str, version: str | None) -> dict[str, Any]:
+        path = f"/v1/models/{quote(name, safe='')}/{'promote' if version else 'rollback'}"
+        return await self._json("POST", path, PROBE_TIMEOUT_S, {"version": version} if version else None)
+
     async def check_ready(self) -> None:
         (await self._send("GET", "/ready", timeout_s=PROBE_TIMEOUT_S)).close()
 
     async def close(self) -> None:
         await self.client.close()
 
-    async def _json(self, method: str, path: str, timeout_s: float) -> dict[str, Any]:
-        reply = await self._send(method, path, timeout_s=timeout_s)
+    async def _json(self, method: str, path: str, timeout_s: float, body: object = None) -> dict[str, Any]:
+        sent = None if body is None else orjson.dumps(body)
+        reply = await self._send(method, path, sent, timeout_s)
         try:
             found = await reply.json()
         finally:

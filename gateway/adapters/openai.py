@@ -11,7 +11,15 @@ from openai.types.chat import completion_create_params as chat_create_params
 
 from gateway.settings import Settings
 from gateway.text import Call, TextPath
-from shared.errors import Forbidden, InvalidRequest, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
+from shared.errors import (
+    Forbidden,
+    InvalidRequest,
+    ServiceError,
+    UnsupportedByProvider,
+    UpstreamFailed,
+    UpstreamTimeout,
+    error_from_body,
+)
 from shared.http import Transport, build_httpx_client, timed_out
 from shared.logs import REQUEST_ID
 
@@ -75,6 +83,12 @@ class OpenAIText:
                 return (await self.client.models.delete(name, extra_headers=_headers())).model_dump()
             except openai.PermissionDeniedError as error:  # OpenAI's word on its own models, not on our key
                 raise Forbidden(f"OpenAI does not let {name[:120]} be deleted", param="model") from error
+
+    async def versions(self, name: str) -> dict[str, Any]:
+        raise UnsupportedByProvider("OpenAI keeps no versions of models", param="model")
+
+    async def promote(self, name: str, version: str | None) -> dict[str, Any]:
+        raise UnsupportedByProvider("OpenAI keeps no versions of models", param="model")
 
     async def check_ready(self) -> None:
         """Asking OpenAI would cost a request of the quota; a failure shows in the answers."""

@@ -94,5 +94,5 @@ def main(args: Args, settings: TextSettings) -> str:
     adapted = lora.attach(model, base.name, args.rank, args.alpha, args.dropout, args.target_modules)
     run = Run(args, CausalLoss(adapted.train()), prepared.train, prepared.validation, folder)
     state = run.start()
-    card = {"service": "text", "base": base.name, "trainer": "lora", "dataset_sha256": sha256}
+    card = {"service": "text", "base": base.version or base.name, "trainer": "lora", "dataset_sha256": sha256}
     return finish(args, settings.data_dir, name, folder, state, partial(lora.save, adapted), card)

@@ -1,6 +1,8 @@
 """`/v1/models`: what OpenAI's object has, and what a service of ours adds."""
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from shared.wire.text import Wire
 
@@ -32,3 +34,38 @@ class ModelDeleted(Wire):
     id: str
     object: Literal["model"] = "model"
     deleted: bool = True
+
+
+class ModelVersion(Wire):
+    """One version of a published model, and how it was made."""
+
+    id: str
+    """A name that always means this version."""
+    object: Literal["model.version"] = "model.version"
+    model: str
+    version: str
+    number: int | None
+    """None for one from before versions had numbers."""
+    created: int
+    served: bool
+    """Whether this is what the model's name means now."""
+    base: str | None = None
+    parent: str | None = None
+    """The version that training began with."""
+    method: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    dataset_sha256: str | None = None
+    metrics: dict[str, Any] = Field(default_factory=dict[str, Any])
+    duration_s: float | None = None
+
+
+class ModelVersionList(Wire):
+    """The newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelVersion]
+
+
+class Promotion(Wire):
+    version: str
+    """A number or an id of the model's versions."""

@@ -66,7 +66,10 @@ def test_trained_published_and_loaded(tmp_path, dataset, family):
     publish_base(tmp_path, family)
     assert lora.main(arguments(dataset), settings(tmp_path)) == "ft:small-base:house-style"
     version = registry.resolve(tmp_path / "data", "ft:small-base:house-style")
-    assert version.base == "small-base" and version.card["trainer"] == "lora"
+    assert (
+        version.base == f"small-base:{registry.resolve(tmp_path / 'data', 'small-base').version}"
+        and version.card["trainer"] == "lora"
+    )
     assert {path.name for path in version.path.iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",

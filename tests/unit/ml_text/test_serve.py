@@ -185,7 +185,37 @@ def test_a_deleted_model_is_gone_at_once(client: TestClient, save_model: Any, tm
         assert client.delete(f"/v1/models/{name}").status_code == 404
     assert client.post("/v1/chat/completions", json=body).json()["error"]["code"] == "model_not_found"
     assert [model["id"] for model in client.get("/v1/models").json()["data"]].count("ft:mine") == 0
-    assert list((data_dir / "models").iterdir()) == []
+    assert [path.name for path in sorted((data_dir / "models").rglob("*"))] == [".drafts", ".lock"]
+
+
+def test_versions_are_listed_promoted_and_deleted(client: TestClient, save_model: Any, tmp_path: Path) -> None:
+    published = [
+        registry.publish(tmp_path / "data", "ft:mine", save_model(seed=seed), {"service": "text", "trainer": "scratch"})
+        for seed in (3, 4)
+    ]
+    listed = client.get("/v1/models/ft:mine/versions").json()["data"]
+    assert [(one["id"], one["served"], one["method"]) for one in listed] == [
+        ("ft:mine:2", True, "scratch"),
+        ("ft:mine:1", False, "scratch"),
+    ]
+    greedy = CHAT | {"temperature": 0}
+    said = {
+        name: client.post("/v1/chat/completions", json=greedy | {"model": name}).json()
+        for name in ("ft:mine", "ft:mine:1")
+    }
+    assert said["ft:mine:1"]["model"] == "ft:mine:1"
+    old, new = (said[name]["choices"][0]["message"]["content"] for name in ("ft:mine:1", "ft:mine"))
+    assert old != new
+    assert client.post("/v1/models/ft:mine/promote", json={"version": published[0].version}).json()["number"] == 1
+    again = client.post("/v1/chat/completions", json=greedy | {"model": "ft:mine"}).json()
+    assert again["choices"][0]["message"]["content"] == old
+    refused = client.delete("/v1/models/ft:mine:1")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "model")
+    assert client.post("/v1/models/ft:mine/rollback").json()["id"] == "ft:mine:2"
+    assert client.post("/v1/models/ft:mine/rollback").status_code == 400
+    assert client.delete("/v1/models/ft:mine:1").status_code == 200
+    assert client.post("/v1/models/ft:mine/promote", json={"version": "1"}).json()["error"]["param"] == "version"
+    assert client.get("/v1/models/tiny/versions").status_code == 403
 
 
 @pytest.mark.parametrize(
