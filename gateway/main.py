@@ -25,10 +25,13 @@ from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.multipart import FORM_LIMIT_BYTES
 from gateway.prices import Prices
+from gateway.responses.conversations import ConversationStore
+from gateway.responses.running import Runs
 from gateway.responses.store import ResponseStore
 from gateway.routes import (
     chat,
     completions,
+    conversations,
     custom_ai,
     designs,
     embeddings,
@@ -59,6 +62,7 @@ ROUTERS = (
     uploads.router,
     stored_completions.router,
     responses.router,
+    conversations.router,
     designs.router,
     custom_ai.router,
     usage.router,
@@ -90,6 +94,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         finally:
             writer.cancel()
             sweeper.cancel()
+            await app.state.runs.close()
             await store.flush()
             await adapter.close()
 
@@ -145,7 +150,9 @@ def _open_stores(app: FastAPI, path: Path) -> None:
     state.files = FileStore(folder / "files", state.db)
     state.uploads = UploadStore(folder / "uploads", state.db, state.files)
     state.stored_completions = CompletionStore(state.db)
-    state.responses = ResponseStore(state.db)
+    state.conversation_store = ConversationStore(state.db)
+    state.responses = ResponseStore(state.db, state.conversation_store)
+    state.runs = Runs(state.responses)
     state.conversations = Conversations(SessionStore(state.db))
 
 

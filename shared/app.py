@@ -161,14 +161,14 @@ def _from_http(request: Request, error: HTTPException) -> ServiceError:
 
 def from_validation(errors: Sequence[Any], body: object) -> InvalidRequest:
     """The first of pydantic's complaints that goes deepest, with the field's path in OpenAI's spelling."""
-    paths = [_path(error["loc"], body) for error in errors]
+    paths = [_path(error["loc"], body, missing=error["type"] == "missing") for error in errors]
     deepest = max(range(len(paths)), key=lambda i: len(paths[i]))
     param = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in paths[deepest]).lstrip(".")
     message = str(errors[deepest]["msg"]).removeprefix("Value error, ")
     return InvalidRequest(f"{param}: {message}" if param else message, param=param or None)
 
 
-def _path(loc: Sequence[str | int], body: object) -> list[str | int]:
+def _path(loc: Sequence[str | int], body: object, missing: bool) -> list[str | int]:
     """`loc` without what is not in the body: pydantic puts the names of a union's branches into it."""
     if loc and loc[0] in ("path", "query", "header", "cookie"):
         return list(loc[1:])
@@ -180,7 +180,7 @@ def _path(loc: Sequence[str | int], body: object) -> list[str | int]:
             here = cast(dict[Any, Any], here)[step]
         elif isinstance(here, list) and isinstance(step, int) and step < len(cast(list[Any], here)):
             here = cast(list[Any], here)[step]
-        elif not (isinstance(here, dict) and i == len(steps) - 1):  # a missing field is the last step
+        elif not (missing and isinstance(here, dict) and i == len(steps) - 1):  # a missing field is the last step
             continue
         path.append(step)
     return path

@@ -6,112 +6,188 @@ Whole answers take the same way as streamed ones: a chat message is one piece wi
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from gateway.responses.response import empty_response, failure, response_usage
 from shared.errors import ServiceError
 from shared.wire.responses import ResponseRequest
 
 Json = dict[str, Any]
 REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
-KINDS = {"function": ("function_call", "arguments", "fc"), "custom": ("custom_tool_call", "input", "ctc")}
-"""chat's kind of call -> the item's type, the field that grows, the prefix of its id"""
+OVER = frozenset(f"response.{state}" for state in ("completed", "incomplete", "failed"))
+"""The types of last events."""
+
+
+class Said(NamedTuple):
+    """Where a field of chat's delta goes: the item's type, the part's type, the part's field that grows."""
+
+    item: str
+    part: str
+    grows: str
+
+
+SAID = {
+    "reasoning_content": Said("reasoning", "reasoning_text", "text"),
+    "content": Said("message", "output_text", "text"),
+    "refusal": Said("message", "refusal", "refusal"),
+}
+ITEMS: dict[str, tuple[str, Json]] = {
+    "reasoning": ("rs", {"summary": ()}),
+    "message": ("msg", {"role": "assistant"}),
+}
+CALLS = {
+    "function": ("function_call", "arguments", "fc", "function_call_arguments"),
+    "custom": ("custom_tool_call", "input", "ctc", "custom_tool_call_input"),
+}
+"""chat's kind of call -> the item's type, the field that grows, the prefix of its id, the stem of its events"""
 
 
 class Building:
-    """Feed it chat deltas; `response` is what has come of them so far."""
+    """Feed it chat deltas; `response` is what has come of them so far. The last item of its output is the open one."""
 
     def __init__(self, request: ResponseRequest, model: str) -> None:
-        self.response = _empty(request, model)
+        self.response = empty_response(request, model)
         self._finish: str | None = None
-        self._text: Json | None = None
-        self._calls: dict[int, Json] = {}
+        self._open = False
+        self._part: Json | None = None
+        self._kind = ""
+        self._call: int | None = None
         self._number = 0
 
-    def start(self) -> Iterator[Json]:
-        for name in ("created", "in_progress"):
+    def queue(self) -> Iterator[Json]:
+        """For what begins in the background."""
+        self.response["status"] = "queued"
+        for name in ("created", "queued"):
             yield self._event(f"response.{name}", response=dict(self.response))
 
+    def start(self, model: str | None) -> Iterator[Json]:
+        """`model` is who answers, if that is known by now."""
+        queued = self._number > 0
+        self.response |= {"status": "in_progress", "model": model or self.response["model"]}
+        for name in ("in_progress",) if queued else ("created", "in_progress"):
+            yield self._event(f"response.{name}", response={**self.response, "output": []})
+
     def feed(self, choice: Json) -> Iterator[Json]:
-        """A chunk's choice with `delta`, or an answer's with `message`."""
+        """A chunk's choice with `delta`, or an answer's with `message`. What is not OpenAI's raises a LookupError."""
         delta: Json = choice.get("delta") or choice.get("message") or {}
-        if text := delta.get("content") or delta.get("refusal"):
-            yield from self._add_text(text)
+        told: Json = choice.get("logprobs") or {}
+        tokens: list[Json] = told.get("content") or []
+        scored = [_scored(token) for token in tokens]
+        for name, said in SAID.items():
+            text, logprobs = delta.get(name), scored if name == "content" else []
+            if text or logprobs:
+                yield from self._say(said, text or "", logprobs)
         for place, call in enumerate(delta.get("tool_calls") or ()):
-            yield from self._add_call(call, call.get("index", place))
+            yield from self._grow_call(call, call.get("index", place))
         self._finish = choice.get("finish_reason") or self._finish
 
     def end(self, usage: Json | None) -> Iterator[Json]:
-        """The items are closed, and the response is completed or cut by the limit."""
+        """The open item is closed, and the response is completed or cut by the limit."""
         reason = REASONS.get(self._finish or "")
         state = "incomplete" if reason else "completed"
-        for place, item in enumerate(self.response["output"]):
-            item["status"] = state
-            yield from self._close(item, place)
+        if not self.response["output"]:  # an answer without a word is a message all the same
+            yield from self._say(SAID["content"], "", [])
+        yield from self._close(state)
         self.response |= {
             "status": state,
-            "usage": _usage(usage or {}),
+            "usage": response_usage(usage or {}),
             "incomplete_details": {"reason": reason} if reason else None,
             "completed_at": None if reason else int(time.time()),
         }
         yield self._event(f"response.{state}", response=self.response)
 
     def fail(self, error: ServiceError) -> Json:
-        self.response |= {"status": "failed", "error": {"code": "server_error", "message": str(error)}}
+        self._cut()
+        self.response |= failure(error)
         return self._event("response.failed", response=self.response)
 
-    def _add_text(self, text: str) -> Iterator[Json]:
-        if self._text is None:
-            self._text = {
-                "id": f"msg_{uuid.uuid4().hex}",
-                "type": "message",
-                "role": "assistant",
-                "status": "in_progress",
-                "content": [],
-            }
-            yield from self._open(self._text)
-            self._text["content"].append({"type": "output_text", "text": "", "annotations": [], "logprobs": []})
-            part = dict(self._text["content"][0])
-            yield self._event("response.content_part.added", **self._where(self._text), content_index=0, part=part)
-        self._text["content"][0]["text"] += text
-        where = self._where(self._text)
-        yield self._event("response.output_text.delta", **where, content_index=0, delta=text, logprobs=[])
+    def cancel(self) -> Json:
+        """OpenAI has no event of that name: the last one is `incomplete`, with a response that says `cancelled`."""
+        self._cut()
+        self.response["status"] = "cancelled"
+        return self._event("response.incomplete", response=self.response)
 
-    def _add_call(self, call: Json, index: int) -> Iterator[Json]:
-        if index not in self._calls:
-            kind = call.get("type") or "function"
-            name, grows, prefix = KINDS[kind]
-            item = {"id": f"{prefix}_{uuid.uuid4().hex}", "type": name, "status": "in_progress"}
-            item |= {"call_id": call.get("id"), "name": call[kind]["name"], grows: ""}
-            self._calls[index] = item
-            yield from self._open(item)
-        item = self._calls[index]
-        _, grows, _ = KINDS["function" if item["type"] == "function_call" else "custom"]
-        body: Json = call.get("function") or call.get("custom") or {}
+    def _cut(self) -> None:
+        for item in self.response["output"]:
+            if item["status"] == "in_progress":
+                item["status"] = "incomplete"
+
+    def _say(self, said: Said, text: str, logprobs: list[Json]) -> Iterator[Json]:
+        if not self._open or self._last["type"] != said.item:
+            prefix, fields = ITEMS[said.item]
+            item: Json = {"id": f"{prefix}_{uuid.uuid4().hex}", "type": said.item, **fields, "content": []}
+            yield from self._begin(item)
+        if self._part is None or self._part["type"] != said.part:
+            yield from self._close_part()
+            self._part = {"type": said.part, said.grows: ""}
+            if said.part == "output_text":
+                self._part |= {"annotations": [], "logprobs": []}
+            self._last["content"].append(self._part)
+            yield self._event("response.content_part.added", **self._place, part=_copy(self._part))
+        self._part[said.grows] += text
+        more: Json = {}
+        if said.part == "output_text":
+            self._part["logprobs"] += logprobs
+            more["logprobs"] = [_told_in_event(token) for token in logprobs]
+        if text or logprobs:
+            yield self._event(f"response.{said.part}.delta", **self._place, delta=text, **more)
+
+    def _grow_call(self, call: Json, index: int) -> Iterator[Json]:
+        if index != self._call or not self._open:
+            self._kind = call.get("type") or "function"
+            name, grows, prefix, _ = CALLS[self._kind]
+            item: Json = {"id": f"{prefix}_{uuid.uuid4().hex}", "type": name}
+            yield from self._begin({**item, "call_id": call["id"], "name": call[self._kind]["name"], grows: ""})
+            self._call = index
+        _, grows, _, stem = CALLS[self._kind]
+        body: Json = call.get(self._kind) or {}
         if piece := body.get(grows):
-            item[grows] += piece
-            yield self._event(f"response.{_stem(item)}.delta", **self._where(item), delta=piece)
+            self._last[grows] += piece
+            where = self._place
+            yield self._event(f"response.{stem}.delta", **_of_item(where), delta=piece)
 
-    def _open(self, item: Json) -> Iterator[Json]:
-        self.response["output"].append(item)
+    def _begin(self, item: Json) -> Iterator[Json]:
+        """The next item; the one before it is complete."""
+        yield from self._close("completed")
+        self.response["output"].append({**item, "status": "in_progress"})
+        self._open, self._call = True, None
         place = len(self.response["output"]) - 1
-        yield self._event("response.output_item.added", output_index=place, item={**item})
+        yield self._event("response.output_item.added", output_index=place, item=_copy(self._last))
 
-    def _close(self, item: Json, place: int) -> Iterator[Json]:
-        where = self._where(item)
-        if item["type"] == "message":
-            part = item["content"][0]
-            yield self._event("response.output_text.done", **where, content_index=0, text=part["text"], logprobs=[])
-            yield self._event("response.content_part.done", **where, content_index=0, part=part)
-        elif item["type"] == "function_call":
+    def _close(self, state: str) -> Iterator[Json]:
+        if not self._open:
+            return
+        yield from self._close_part()
+        item, where = self._last, _of_item(self._place)
+        if item["type"] == "function_call":
             said = {"arguments": item["arguments"], "name": item["name"]}
             yield self._event("response.function_call_arguments.done", **where, **said)
-        else:
+        elif item["type"] == "custom_tool_call":
             yield self._event("response.custom_tool_call_input.done", **where, input=item["input"])
-        yield self._event("response.output_item.done", output_index=place, item=item)
+        item["status"] = state
+        self._open = False
+        yield self._event("response.output_item.done", output_index=where["output_index"], item=item)
 
-    def _where(self, item: Json) -> Json:
-        place = next(n for n, other in enumerate(self.response["output"]) if other is item)
-        return {"item_id": item["id"], "output_index": place}
+    def _close_part(self) -> Iterator[Json]:
+        part = self._part
+        if part is None:
+            return
+        said = {field: part[field] for field in ("text", "refusal") if field in part}
+        if "logprobs" in part:
+            said["logprobs"] = [_told_in_event(token) for token in part["logprobs"]]
+        yield self._event(f"response.{part['type']}.done", **self._place, **said)
+        yield self._event("response.content_part.done", **self._place, part=part)
+        self._part = None
+
+    @property
+    def _last(self) -> Json:
+        return self.response["output"][-1]
+
+    @property
+    def _place(self) -> Json:
+        last = self._last
+        part = max(0, len(last.get("content") or ()) - 1)
+        return {"item_id": last["id"], "output_index": len(self.response["output"]) - 1, "content_index": part}
 
     def _event(self, type: str, **fields: Any) -> Json:
         event = {"type": type, "sequence_number": self._number, **fields}
@@ -119,64 +195,25 @@ class Building:
         return event
 
 
-def _stem(item: Json) -> str:
-    return "function_call_arguments" if item["type"] == "function_call" else "custom_tool_call_input"
+def _of_item(place: Json) -> Json:
+    return {"item_id": place["item_id"], "output_index": place["output_index"]}
 
 
-def _empty(request: ResponseRequest, model: str) -> Json:
-    """Every key of OpenAI's object, before anything is there."""
-    text = request.text
-    return {
-        "id": f"resp_{uuid.uuid4().hex}",
-        "object": "response",
-        "created_at": int(time.time()),
-        "completed_at": None,
-        "status": "in_progress",
-        "background": False,
-        "conversation": None,
-        "error": None,
-        "incomplete_details": None,
-        "instructions": request.instructions,
-        "max_output_tokens": request.max_output_tokens,
-        "max_tool_calls": None,
-        "metadata": request.metadata or {},
-        "model": model,
-        "output": [],
-        "parallel_tool_calls": request.parallel_tool_calls is not False,
-        "previous_response_id": request.previous_response_id,
-        "prompt": None,
-        "prompt_cache_key": None,
-        "reasoning": {"effort": None, "summary": None},
-        "safety_identifier": None,
-        "service_tier": "default",
-        "store": request.store is not False,
-        "temperature": request.temperature,
-        "text": {
-            "format": (text and text.format) or {"type": "text"},
-            "verbosity": (text and text.verbosity) or "medium",
-        },
-        "tool_choice": request.tool_choice or "auto",
-        "tools": [_told(tool) for tool in request.tools or ()],
-        "top_logprobs": 0,
-        "top_p": request.top_p,
-        "truncation": "disabled",
-        "usage": None,
-        "user": request.user,
-    }
+def _copy(one: Json) -> Json:
+    """As it stands now: what grows later must not show in an event that is sent later."""
+    return {name: list(value) if isinstance(value, list) else value for name, value in one.items()}  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _told(tool: Json) -> Json:
-    return {"parameters": None, "strict": None, **tool} if tool.get("type") == "function" else tool
+def _scored(token: Json) -> Json:
+    """A token's log-probability as an item has it."""
+    top: list[Json] = token.get("top_logprobs") or []
+    return {**_one(token), "top_logprobs": [_one(other) for other in top]}
 
 
-def _usage(usage: Json) -> Json:
-    asked, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-    cached: Json = usage.get("prompt_tokens_details") or {}
-    thought: Json = usage.get("completion_tokens_details") or {}
-    return {
-        "input_tokens": asked,
-        "input_tokens_details": {"cached_tokens": cached.get("cached_tokens") or 0, "cache_write_tokens": 0},
-        "output_tokens": written,
-        "output_tokens_details": {"reasoning_tokens": thought.get("reasoning_tokens") or 0},
-        "total_tokens": asked + written,
-    }
+def _one(token: Json) -> Json:
+    return {"token": token["token"], "bytes": token.get("bytes") or [], "logprob": token["logprob"]}
+
+
+def _told_in_event(token: Json) -> Json:
+    top = [{"token": other["token"], "logprob": other["logprob"]} for other in token["top_logprobs"]]
+    return {"token": token["token"], "logprob": token["logprob"], "top_logprobs": top}

@@ -1,8 +1,8 @@
 """/v1/responses, on top of chat."""
 
+import time
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -10,105 +10,52 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from gateway.keys import Key, caller
+from gateway.responses.asked import Asked, Prompt
 from gateway.responses.building import Building
-from gateway.responses.items import chat_body, items_of, to_messages
+from gateway.responses.compaction import SUMMARY_TOKENS, asking, pack
+from gateway.responses.generating import as_openai, bare_events, later, stream, whole
+from gateway.responses.response import response_usage
+from gateway.responses.running import Runs
 from gateway.responses.store import ResponseStore
 from gateway.text import Text
 from shared.asgi import Receive, Scope, Send
-from shared.errors import InvalidRequest, ServiceError, UpstreamFailed
+from shared.errors import InvalidRequest
 from shared.events import send_events, while_connected
-from shared.wire.responses import ResponseDeleted, ResponseRequest
+from shared.wire.responses import (
+    CompactedResponse,
+    InputTokens,
+    ItemList,
+    PromptRequest,
+    ResponseDeleted,
+    ResponseObject,
+    ResponseRequest,
+    ResponseUsage,
+)
 
 Json = dict[str, Any]
+COUNTING_TOKENS = 16
+"""The shortest answer that every model of OpenAI's gives."""
+MAX_NUMBER = 2**31
 
 
 async def response_store(request: Request) -> ResponseStore:
     return request.app.state.responses
 
 
+async def response_runs(request: Request) -> Runs:
+    return request.app.state.runs
+
+
 Caller = Annotated[Key, Depends(caller)]
 Responses = Annotated[ResponseStore, Depends(response_store)]
+Running = Annotated[Runs, Depends(response_runs)]
+EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
+ANSWER: Any = {200: {"model": ResponseObject}}
+ANSWER_OR_EVENTS: Any = {200: {"model": ResponseObject, "content": EVENTS}}
 router = APIRouter(prefix="/v1/responses", tags=["text"])
 
 
-class Asked:
-    """One request on its way through chat. Raises InvalidRequest, NotFound."""
-
-    def __init__(self, body: ResponseRequest, key: Key, store: ResponseStore) -> None:
-        self.body, self.key, self.store = body, key, store
-        self.items = [{"id": f"msg_{uuid.uuid4().hex}", **item} for item in items_of(body.input)]
-        past = store.messages(key.id, body.previous_response_id) if body.previous_response_id else []
-        self.messages = [*past, *to_messages(items_of(body.input))]
-        told = [{"role": "system", "content": body.instructions}] if body.instructions else []
-        self.chat = chat_body(body, [*told, *self.messages])
-
-    def keep(self, response: Json) -> None:
-        if self.body.store is not False:
-            answer = to_messages(response["output"], "output") if response["output"] else []
-            self.store.add(self.key.id, response, self.items, [*self.messages, *answer])
-
-
-@router.post("", response_model=None)
-async def create(body: ResponseRequest, request: Request, key: Caller, store: Responses) -> Response:
-    """An answer to `input`, after `previous_response_id` if there is one; with `stream` as events."""
-    text: Text = request.app.state.adapter.offered_text()
-    asked = Asked(body, key, store)
-    if body.stream:
-        return _Events(_stream(text, asked))
-    async with while_connected(request.receive):
-        answer: Any = orjson.loads(await text.answer("chat/completions", asked.chat))
-    building = Building(body, str(answer.get("model")))
-    try:
-        list(building.feed(answer["choices"][0]))
-    except (LookupError, TypeError, AttributeError) as error:
-        raise UpstreamFailed("the upstream's answer is not what OpenAI's would be") from error
-    list(building.end(answer.get("usage")))
-    asked.keep(building.response)
-    return JSONResponse(building.response)
-
-
-async def _stream(text: Text, asked: Asked) -> AsyncGenerator[bytes, None]:
-    building: Building | None = None
-    usage: Json | None = None
-    body = {**asked.chat, "stream": True, "stream_options": {"include_usage": True}}
-    try:
-        async with aclosing(text.stream("chat/completions", body)) as blocks:
-            async for block in blocks:
-                for chunk in _chunks(block):
-                    if building is None:
-                        building = Building(asked.body, str(chunk.get("model")))
-                        for event in building.start():
-                            yield _encode(event)
-                    usage = chunk.get("usage") or usage
-                    for choice in chunk.get("choices") or ():
-                        for event in building.feed(choice):
-                            yield _encode(event)
-    except ServiceError as error:
-        if building is None:  # nothing was sent: the error has its status
-            raise
-        yield _encode(building.fail(error))
-        return
-    if building is None:
-        raise UpstreamFailed("the upstream's stream was empty")
-    last = [_encode(event) for event in building.end(usage)]
-    asked.keep(building.response)
-    for event in last:
-        yield event
-
-
-def _chunks(block: bytes) -> list[Json]:
-    try:
-        lines = [event[5:].strip() for event in block.split(b"\n\n") if event.startswith(b"data:")]
-        return [orjson.loads(line) for line in lines if line != b"[DONE]"]
-    except ValueError as error:
-        raise UpstreamFailed("the upstream's stream is not what OpenAI's would be") from error
-
-
-def _encode(event: Json) -> bytes:
-    return b"event: " + event["type"].encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"
-
-
-class _Events(Response):
+class Events(Response):
     def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
         super().__init__(media_type="text/event-stream")
         self.events = events
@@ -117,20 +64,93 @@ class _Events(Response):
         await send_events(scope, receive, send, self.events)
 
 
-@router.get("/{response_id}", response_model=None)
-async def get(response_id: str, key: Caller, store: Responses, stream: bool = False) -> Json:
-    if stream:
-        raise InvalidRequest("a kept response cannot be streamed again yet", param="stream", code="not_offered")
-    return store.get(key.id, response_id)
+@router.post("", response_model=None, responses=ANSWER_OR_EVENTS)
+async def create(body: ResponseRequest, request: Request, key: Caller, store: Responses, runs: Running) -> Response:
+    """An answer to `input`, after `previous_response_id` or `conversation` if there is one; with `stream` as events."""
+    text: Text = request.app.state.adapter.offered_text()
+    asked = Asked(body, key.id, store)
+    if body.background:
+        run = await runs.start(text, asked)
+        return Events(run.follow(-1)) if body.stream else JSONResponse(run.building.response)
+    building = Building(body, body.model or "")
+    if body.stream:
+        return Events(stream(text, asked, building))
+    async with while_connected(request.receive):
+        response = await whole(text, asked, building)
+    return JSONResponse(response)
+
+
+@router.post("/input_tokens")
+async def input_tokens(body: PromptRequest, request: Request, key: Caller, store: Responses) -> InputTokens:
+    """How many tokens the model would read, counted by the model itself: a short answer is made and dropped."""
+    prompt = Prompt(body, key.id, store)
+    answer = await _chat(request, {**prompt.chat, "max_completion_tokens": COUNTING_TOKENS})
+    with as_openai():
+        return InputTokens(input_tokens=answer["usage"]["prompt_tokens"])
+
+
+@router.post("/compact")
+async def compact(body: PromptRequest, request: Request, key: Caller, store: Responses) -> CompactedResponse:
+    """The input as one item that goes on in its place: a summary by the model, and the user's newest words."""
+    prompt = Prompt(body, key.id, store)
+    chat = {"model": body.model, "messages": asking(prompt.chat["messages"]), "max_completion_tokens": SUMMARY_TOKENS}
+    answer = await _chat(request, chat)
+    with as_openai():
+        summary = str(answer["choices"][0]["message"]["content"] or "")
+        usage = ResponseUsage.model_validate(response_usage(answer["usage"]))
+    packed = pack(prompt.messages, summary)
+    item = {"id": f"cmp_{uuid.uuid4().hex}", "type": "compaction", "encrypted_content": packed}
+    return CompactedResponse(id=f"resp_{uuid.uuid4().hex}", created_at=int(time.time()), output=[item], usage=usage)
+
+
+async def _chat(request: Request, body: Json) -> Any:
+    text: Text = request.app.state.adapter.offered_text()
+    async with while_connected(request.receive):
+        return orjson.loads(await text.answer("chat/completions", body))
+
+
+@router.get("/{response_id}", response_model=None, responses=ANSWER_OR_EVENTS)
+async def get(
+    response_id: str,
+    key: Caller,
+    store: Responses,
+    runs: Running,
+    stream: bool = False,
+    starting_after: Annotated[int, Query(ge=-1, le=MAX_NUMBER, description="the number of the last event seen")] = -1,
+) -> Response:
+    """As it stands; with `stream` its events, those still to come too."""
+    run = runs.get(key.id, response_id)
+    if run is not None:
+        return Events(run.follow(starting_after)) if stream else JSONResponse(run.building.response)
+    response = store.get(key.id, response_id)
+    if not stream:
+        return JSONResponse(response)
+    events = store.events(response_id) or bare_events(response)
+    return Events(_replay(later(events, starting_after)))
+
+
+async def _replay(events: list[bytes]) -> AsyncGenerator[bytes, None]:
+    yield b"".join(events)
 
 
 @router.delete("/{response_id}")
-async def delete(response_id: str, key: Caller, store: Responses) -> ResponseDeleted:
+async def delete(response_id: str, key: Caller, store: Responses, runs: Running) -> ResponseDeleted:
+    """What still runs is cancelled first."""
+    await runs.cancel(key.id, response_id)
     store.delete(key.id, response_id)
     return ResponseDeleted(id=response_id)
 
 
-@router.get("/{response_id}/input_items", response_model=None)
+@router.post("/{response_id}/cancel", response_model=None, responses=ANSWER)
+async def cancel(response_id: str, key: Caller, store: Responses, runs: Running) -> Response:
+    """The response at its end, also when that came before."""
+    if not store.get(key.id, response_id)["background"]:
+        raise InvalidRequest("only a response in the background can be cancelled", param="response_id")
+    await runs.cancel(key.id, response_id)
+    return JSONResponse(store.get(key.id, response_id))
+
+
+@router.get("/{response_id}/input_items", response_model=None, responses={200: {"model": ItemList}})
 async def input_items(
     response_id: str,
     key: Caller,
@@ -139,22 +159,16 @@ async def input_items(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Literal["asc", "desc"] = "desc",
 ) -> Json:
-    items = [_listed(item) for item in store.items(key.id, response_id)]
+    items = store.items(key.id, response_id)
     if order == "desc":
         items.reverse()
     ids = [item["id"] for item in items]
     if after is not None and after not in ids:
         raise InvalidRequest(f"there is no item {after[:80]!r}", param="after")
     start = ids.index(after) + 1 if after is not None else 0
-    page = items[start : start + limit]
+    return item_list(items[start : start + limit], start + limit < len(items))
+
+
+def item_list(page: list[Json], more: bool) -> Json:
     ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}
-    return {"object": "list", "data": page, **ends, "has_more": start + limit < len(items)}
-
-
-def _listed(item: Json) -> Json:
-    """A message's text as a part, which is how OpenAI lists it."""
-    content = item.get("content")
-    if not isinstance(content, str):
-        return item
-    kind = "output_text" if item.get("role") == "assistant" else "input_text"
-    return {"type": "message", "status": "completed", **item, "content": [{"type": kind, "text": content}]}
+    return {"object": "list", "data": page, **ends, "has_more": more}

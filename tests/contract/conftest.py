@@ -41,8 +41,7 @@ def app(provider: str, script: Script, tmp_path: Path, more: dict[str, Any]) -> 
             openai_api_key=SecretStr(KEY),
             openai_base_url="https://api.openai.test/v1",
             model_text=MODELS[provider],
-            upstream_timeout_s=0.4,
-            **more,
+            **{"upstream_timeout_s": 0.4, **more},
         )
         transport = httpx.MockTransport(router(script).async_handler) if provider == "openai" else None
         yield create_gateway(settings, transport)

@@ -7,9 +7,11 @@ import httpx
 import openai
 import pytest
 from fastapi import FastAPI
+from openai.types.responses import ResponseStreamEvent
 
 from gateway.responses.building import Building
-from gateway.responses.items import chat_body, to_messages
+from gateway.responses.chat_body import chat_body
+from gateway.responses.items import to_messages
 from shared.errors import InvalidRequest
 from shared.wire.responses import ResponseRequest
 from tests.contract.upstream import MODELS, WORDS, Script
@@ -53,7 +55,7 @@ async def test_a_chat_goes_on_without_the_old_instructions(sdk: openai.AsyncOpen
     await sdk.responses.create(input="and now?", previous_response_id=first.id)
     messages = script.seen[-1]["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", "user"]
-    assert messages[1]["content"][0]["text"] == SAID and messages[2]["content"] == "and now?"
+    assert messages[1]["content"] == SAID and messages[2]["content"] == "and now?"
 
 
 async def test_what_is_not_to_be_kept_is_not(sdk: openai.AsyncOpenAI) -> None:
@@ -124,8 +126,15 @@ async def test_a_late_failure_is_a_failed_response(sdk: openai.AsyncOpenAI) -> N
         ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
         ({"input": "x", "tools": [{"type": "web_search"}]}, "tools[0].type"),
         ({"input": "x", "tool_choice": "required"}, "tool_choice"),
-        ({"input": "x", "background": True}, "background"),
+        ({"input": "x", "background": True, "store": False}, "background"),
         ({"input": "x", "conversation": "conv_1"}, "conversation"),
+        ({"input": "x", "conversation": {"id": 3}}, "conversation.id"),
+        ({"input": "x", "conversation": "conv_1", "previous_response_id": "resp_1"}, "conversation"),
+        ({"input": [{"type": "item_reference", "id": "msg_none"}]}, "input[0].id"),
+        ({"input": [{"type": "compaction", "encrypted_content": "W10="}]}, "input[0].encrypted_content"),
+        ({"input": "x", "text": {"format": {"type": "json_schema", "schema": {}}}}, "text.format.name"),
+        ({"input": "x", "tools": [{"type": "function"}]}, "tools[0].name"),
+        ({"input": "x", "prompt": {"id": "p"}}, "prompt"),
         ({"input": "x", "max_output_tokens": 0}, "max_output_tokens"),
         ({"input": "x", "temperature": 3}, "temperature"),
         ({"input": "x", "previous_response_id": "resp_none"}, "previous_response_id"),
@@ -156,7 +165,7 @@ def test_calls_and_their_results_become_chat() -> None:
         {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "18"}]},
     ]
     user, calls, first, second = to_messages(items)
-    assert user["content"] == [{"type": "text", "text": "weather?"}]
+    assert user["content"] == "weather?" and second["content"] == "18"
     assert [call["type"] for call in calls["tool_calls"]] == ["function", "custom"] and calls["content"] is None
     assert (first["tool_call_id"], second["tool_call_id"]) == ("c1", "c2") and first["role"] == "tool"
 
@@ -165,14 +174,19 @@ def test_tools_and_formats_become_chats() -> None:
     request = ResponseRequest.model_validate(
         {
             "input": "x",
-            "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}],
+            "tools": [
+                {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True},
+                {"type": "custom", "name": "g", "format": {"type": "grammar", "syntax": "regex", "definition": "a+"}},
+            ],
             "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}]},
             "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}},
         }
     )
     body = chat_body(request, [])
     function = {"name": "f", "parameters": {"type": "object"}, "strict": True}
-    assert body["tools"] == [{"type": "function", "function": function}]
+    grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a+"}}
+    custom = {"type": "custom", "custom": {"name": "g", "format": grammar}}
+    assert body["tools"] == [{"type": "function", "function": function}, custom]
     allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "f"}}]}
     assert body["tool_choice"] == {"type": "allowed_tools", "allowed_tools": allowed}
     schema = {"name": "n", "schema": {"type": "object"}, "strict": True}
@@ -183,7 +197,7 @@ def test_tools_and_formats_become_chats() -> None:
 
 def test_streamed_calls_become_items() -> None:
     building = Building(ResponseRequest(input="x"), "m")
-    events = list(building.start())
+    events = list(building.start(None))
     first = {"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}
     more = [{"index": 0, "function": {"arguments": piece}} for piece in ('{"a"', ":1}")]
     for call in (first, *more):
@@ -211,3 +225,102 @@ def test_an_answer_cut_by_the_limit_is_incomplete() -> None:
     assert last["type"] == "response.incomplete"
     assert building.response["incomplete_details"] == {"reason": "max_output_tokens"}
     assert building.response["output"][0]["status"] == "incomplete"
+
+
+async def test_tokens_of_the_input_are_counted(sdk: openai.AsyncOpenAI, script: Script) -> None:
+    counted = await sdk.responses.input_tokens.count(input="hello", instructions="Be brief.", tools=[])
+    assert counted.input_tokens == 7 and script.seen[-1]["max_completion_tokens"] == 16
+    assert [message["role"] for message in script.seen[-1]["messages"]] == ["system", "user"]
+
+
+async def test_a_compacted_chat_goes_on(sdk: openai.AsyncOpenAI, script: Script) -> None:
+    items: Any = [{"role": "user", "content": "x" * 400}, {"role": "assistant", "content": "y" * 400}]
+    short = await sdk.responses.compact(model="", input=[*items, {"role": "user", "content": "hello"}])
+    assert short.usage.total_tokens == 10 and short.output[0].type == "compaction"
+    assert [len(message["content"]) for message in script.seen[-1]["messages"][:3]] == [400, 400, 5]
+    given: Any = [*(item.to_dict() for item in short.output), {"role": "user", "content": "and?"}]
+    made = await sdk.responses.create(input=given)
+    quoted, summary, asked = (message["content"] for message in script.seen[-1]["messages"])
+    assert (quoted, asked) == ("hello", "and?") and summary.endswith(SAID)
+    listed = await sdk.responses.input_items.list(made.id, order="asc")
+    assert [item.type for item in listed.data] == ["compaction", "message"]
+
+
+async def test_every_key_of_openais_type_is_there(sdk: openai.AsyncOpenAI, client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/responses", json={"input": "hello"})).json()
+    assert set(openai.types.responses.Response.model_fields) <= set(made)
+
+
+async def test_hints_and_logprobs_reach_chat(sdk: openai.AsyncOpenAI, script: Script) -> None:
+    await sdk.responses.create(
+        input="hello",
+        reasoning={"effort": "low"},
+        text={"verbosity": "low"},
+        top_logprobs=2,
+        include=["message.output_text.logprobs"],
+        stream_options={"include_obfuscation": False},
+        extra_body={"ignore_eos": True},
+    )
+    sent = script.seen[-1]
+    assert (sent["reasoning_effort"], sent["verbosity"], sent["logprobs"], sent["top_logprobs"]) == (
+        "low",
+        "low",
+        True,
+        2,
+    )
+
+
+async def test_the_oldest_is_left_out_where_that_is_wanted(client: httpx.AsyncClient, script: Script) -> None:
+    items = [{"role": "user", "content": word} for word in ("too long", "too long", "too long")]
+    for stream in (False, True):
+        body = {"input": items, "truncation": "auto", "instructions": "x", "stream": stream}
+        answer = await client.post("/v1/responses", json=body)
+        assert answer.status_code == 400 and answer.json()["error"]["code"] == "context_length_exceeded"
+        assert [len(seen["messages"]) for seen in script.seen[-2:]] == [4, 2]
+
+
+def made_of(*choices: Any) -> tuple[list[str], list[Any], dict[str, Any]]:
+    """Types of the events without the first two, the events, and the response."""
+    building = Building(ResponseRequest(input="x"), "m")
+    events = list(building.start(None))
+    for choice in choices:
+        events += building.feed(choice)
+    events += building.end(None)
+    return [event["type"].removeprefix("response.") for event in events][2:], events, building.response
+
+
+def test_a_thought_a_refusal_and_two_calls_follow_each_other() -> None:
+    call = {"type": "function", "function": {"name": "f", "arguments": "{}"}}
+    custom = {"index": 1, "id": "c2", "type": "custom", "custom": {"name": "g", "input": "x"}}
+    kinds, events, response = made_of(
+        {"delta": {"reasoning_content": "hm"}},
+        {"delta": {"refusal": "no"}},
+        {"delta": {"tool_calls": [{"index": 0, "id": "c1", **call}]}},
+        {"delta": {"tool_calls": [custom]}, "finish_reason": "tool_calls"},
+    )
+    item, part = ["output_item.added", "output_item.done"], ["content_part.added", "content_part.done"]
+    thought, refusal = ([f"{name}.delta", f"{name}.done"] for name in ("reasoning_text", "refusal"))
+    function, tool = (
+        [f"{name}.delta", f"{name}.done"] for name in ("function_call_arguments", "custom_tool_call_input")
+    )
+    said = [[item[0], part[0], *body, part[1], item[1]] for body in (thought, refusal)]
+    called = [[item[0], *body, item[1]] for body in (function, tool)]
+    assert kinds == [kind for body in (*said, *called) for kind in body] + ["completed"]
+    for event in events:
+        openai._models.validate_type(type_=ResponseStreamEvent, value=event)
+    assert [one["type"] for one in response["output"]] == ["reasoning", "message", "function_call", "custom_tool_call"]
+    assert all(one["status"] == "completed" for one in response["output"])
+
+
+def test_logprobs_are_in_parts_and_events() -> None:
+    token = {"token": "a", "bytes": [97], "logprob": -0.5}
+    scored = {"content": [{**token, "top_logprobs": [token]}], "refusal": None}
+    _, events, response = made_of({"delta": {"content": "a"}, "logprobs": scored, "finish_reason": "stop"})
+    assert response["output"][0]["content"][0]["logprobs"] == scored["content"]
+    for event in events:
+        openai._models.validate_type(type_=ResponseStreamEvent, value=event)
+
+
+def test_an_answer_without_a_word_is_a_message() -> None:
+    _, _, response = made_of({"message": {"content": ""}, "finish_reason": "stop"})
+    assert response["output"][0]["content"][0]["text"] == ""
