@@ -1,4 +1,4 @@
-"""`make up`: starts gateway and text service, waits until both are ready, restarts what dies, stops all on Ctrl-C.
+"""`make up`: starts gateway, text service and the worker of its jobs, restarts what dies, stops all on Ctrl-C.
 
 Each service leads a process group of its own, so stopping it leaves no grandchild; and the kernel kills it when this
 process dies (PR_SET_PDEATHSIG), even by SIGKILL.
@@ -23,6 +23,7 @@ from dotenv import dotenv_values
 ROOT = Path(__file__).resolve().parent.parent
 READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 10.0
+SETTLED_S = 1.0
 STEADY_S = 60.0  # a service that lived this long restarts without a pause
 LONGEST_PAUSE_S = 30.0
 PR_SET_PDEATHSIG = 1
@@ -42,6 +43,8 @@ class Service:
     module: str
     host: str
     port: int
+    """0: it listens nowhere, and counts as ready when it has lived for SETTLED_S."""
+    arguments: tuple[str, ...] = ()
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -69,7 +72,8 @@ def plan(settings: Mapping[str, str]) -> tuple[list[Service], dict[str, str]]:
     elsewhere = settings.get("ML_TEXT_URL") or settings.get("ML_SERVICE_URL")
     if (settings.get("MODEL_PROVIDER_TEXT") or provider).lower() == "custom" and not elsewhere:
         text = Service("text", "ml_text.serve", "127.0.0.1", read_port(settings, "ML_TEXT_PORT", 8001))
-        services.insert(0, text)
+        worker = Service("worker", "shared.jobs.worker", "127.0.0.1", 0, ("--service", "text"))
+        services[:0] = [text, worker]
         extra |= {"ML_TEXT_PORT": str(text.port), "ML_TEXT_URL": text.url}
     # Two processes with spinning OpenMP threads on shared cores collapse; one core is left to the gateway.
     extra["OMP_NUM_THREADS"] = settings.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 2) - 1))
@@ -80,6 +84,8 @@ def plan(settings: Mapping[str, str]) -> tuple[list[Service], dict[str, str]]:
 def check_ports(services: list[Service]) -> None:
     """StartFailed when somebody already listens where a service should."""
     for service in services:
+        if not service.port:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -122,7 +128,7 @@ async def start(
     )
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", service.module),
+            *(sys.executable, "-m", service.module, *service.arguments),
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -159,7 +165,9 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def wait_ready(service: Service) -> None:
-    while await get(service, "/ready") != 200:  # noqa: ASYNC110  (another process: nothing here could set an event)
+    if not service.port:
+        await asyncio.sleep(SETTLED_S)
+    while service.port and await get(service, "/ready") != 200:  # noqa: ASYNC110  (another process: nothing here could set an event)
         await asyncio.sleep(0.1)
     service.ready.set()
     say(f"the {service.name} service is ready")
@@ -204,7 +212,8 @@ async def announce(services: list[Service]) -> None:
     gateway = services[-1]
     say(f"ready after {time.monotonic() - began:.1f} s")
     for service in services:
-        say(f"{service.name:<8} {service.url}")
+        if service.port:
+            say(f"{service.name:<8} {service.url}")
     say(f"{'docs':<8} {gateway.url}/docs")
     key = ' -H "Authorization: Bearer $GATEWAY_API_KEY"' if await get(gateway, "/v1/models") == 401 else ""
     say("try it (Ctrl-C here stops everything):")

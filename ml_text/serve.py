@@ -23,8 +23,11 @@ from ml_text.sources import Source, Sources
 from shared import design
 from shared.app import create_app, event_stream
 from shared.design import Brief
-from shared.errors import NotFound, NotReady, ServiceError
+from shared.errors import InvalidRequest, NotFound, NotReady, ServiceError
 from shared.events import while_connected
+from shared.jobs.desk import Desk
+from shared.jobs.requests import Trainer
+from shared.jobs.routes import router as fine_tuning
 from shared.logs import configure_logging
 from shared.registry import describe
 from shared.wire.chat import ChatRequest
@@ -70,6 +73,16 @@ class Service:
         except Exception:
             self.state = f"{self.preload} cannot be loaded: internal error"
             log.exception(self.state)
+
+    def check_base(self, model: str) -> None:
+        """Whether it can be trained on. Raises NotFound, or InvalidRequest for an adapter."""
+        source = self.sources.find(model)
+        if source.base:
+            raise InvalidRequest(f"{model} is itself an adapter; train on its base {source.base}", param="model")
+
+
+def trainers() -> Mapping[str, Trainer]:
+    return importlib.import_module("ml_text.trainers").TRAINERS  # loads torch
 
 
 def get_engine(request: Request) -> "Engine":
@@ -223,8 +236,8 @@ def create_service(settings: TextSettings, sources: Sources | None = None, prelo
         if service.engine:
             await service.engine.close()
 
-    app = create_app("Text service", routers=[router], lifespan=lifespan)
-    app.state.service = service
+    app = create_app("Text service", routers=[router, fine_tuning], lifespan=lifespan)
+    app.state.service, app.state.desk = service, Desk("text", settings.shared, trainers, service.check_base)
     return app
 
 
