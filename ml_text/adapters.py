@@ -34,7 +34,10 @@ def attach(model: Any, folder: Path, name: str) -> Any:
                 model = PeftModel.from_pretrained(model, str(folder), adapter_name=_key(folder), is_trainable=False)
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
         raise InvalidRequest(f"{name} does not fit its base: {_first_line(error)}", param="model") from error
-    dropped = names ^ set(get_peft_model_state_dict(model, adapter_name=_key(folder)))
+    dropped = names ^ set(
+        # else peft asks the hub whether the base has another vocabulary, which would not fit anyway
+        get_peft_model_state_dict(model, adapter_name=_key(folder), save_embedding_layers=False)
+    )
     if dropped:
         if wrapped:
             model.delete_adapter(_key(folder))

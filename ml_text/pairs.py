@@ -11,7 +11,7 @@ import torch
 
 from ml_text import data
 from shared.design import dumps, read_record
-from shared.errors import InvalidRequest, ServiceError
+from shared.errors import ServiceError
 
 KEYS = (("anchor", "positive"), ("query", "document"), *data.PAIRS)
 
@@ -51,18 +51,12 @@ def read(files: Iterable[Path], on_bad_row: str, skipped: data.Skipped) -> Itera
             try:
                 yield from pairs_of(row)
             except (ServiceError, ValueError) as error:
-                message = f"{file.name}, row {number}: {error}"
-                if on_bad_row == "stop":
-                    raise InvalidRequest(message, param="dataset") from error
-                skipped.bad.append(message)
+                data.note(file, number, error, on_bad_row, skipped)
 
 
 def pairs_of(row: Any) -> list[Pair]:
     """ValueError or InvalidRequest with the reason when there is no pair in `row`."""
-    if isinstance(row, ValueError):
-        raise ValueError(f"not JSON: {row}")
-    if not isinstance(row, dict):
-        raise ValueError(f"a row is an object, not {type(row).__name__}")
+    row = data.check_row(row)
     if "response" in row:
         brief, spec = read_record(row)
         copy = "\n".join(element["text"] for element in spec["elements"] if element["type"] == "text")

@@ -16,8 +16,8 @@ from transformers.utils import logging
 from ml_text.settings import TextSettings
 from ml_text.trainers import TRAINERS
 from shared.errors import InvalidRequest, ServiceError
-from shared.training.loop import Interrupted
 from shared.training.settings import TrainingArgs
+from shared.training.signals import Interrupted
 
 
 def main(argv: list[str]) -> int:
@@ -104,22 +104,22 @@ def parse(method: str, options: list[str]) -> TrainingArgs:
 def normalise(options: list[str]) -> list[str]:
     """--batch_size is --batch-size, and `--dataset a b` is one list, whatever characters the names have."""
     words: list[str] = []
-    files: list[str] = []
-    collecting = False
+    lists: dict[str, list[str]] = {"--dataset": [], "--validation-dataset": []}
+    collecting: list[str] | None = None
     for option in options:
         if option.startswith("--"):
             name, equals, value = option.partition("=")
             name = name.replace("_", "-")
-            collecting = name == "--dataset"
-            if not collecting:
+            collecting = lists.get(name)
+            if collecting is None:
                 words.append(name + equals + value)
             elif equals:
-                files.append(value)
-        elif collecting:
-            files.append(option)
+                collecting.append(value)
+        elif collecting is not None:
+            collecting.append(option)
         else:
             words.append(option)
-    return [*words, f"--dataset={json.dumps(files)}"] if files else words
+    return [*words, *(f"{name}={json.dumps(files)}" for name, files in lists.items() if files)]
 
 
 if __name__ == "__main__":

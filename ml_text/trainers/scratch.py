@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 
 from ml_text import data
 from ml_text.catalog import PRESETS
-from ml_text.packed import prepare, report
+from ml_text.rows import prepare, report
 from ml_text.settings import TextSettings
 from ml_text.tokenizer import END, PAD, SPECIAL, train_tokenizer
 from ml_text.trainers.copying import set_copying_heads

@@ -28,8 +28,12 @@ def load(path: Path) -> dict[str, Any]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def path_of(output_dir: Path, step: int) -> Path:
+    return output_dir / FOLDER / f"{step:08d}.pt"
+
+
 def save_step(output_dir: Path, step: int, state: dict[str, Any], keep: int) -> Path:
-    path = output_dir / FOLDER / f"{step:08d}.pt"
+    path = path_of(output_dir, step)
     save(path, state)
     for old in found(output_dir)[:-keep]:
         old.unlink()

@@ -12,7 +12,8 @@ from shared import registry
 from shared.errors import InvalidRequest
 from shared.jobs import fence
 from shared.training import checkpoints
-from shared.training.loop import State
+from shared.training.plan import State
+from shared.training.processes import is_main, wait
 from shared.training.settings import TrainingArgs
 
 RESULT = "result.json"
@@ -23,6 +24,8 @@ def prepare_folder(args: TrainingArgs, data_dir: Path, name: str) -> Path:
     """`output_dir`, or DATA_DIR/runs/NAME, ready to start or to resume. InvalidRequest before hours are spent."""
     registry.check_name(name)
     folder = args.output_dir or data_dir / "runs" / name
+    if not is_main():
+        return folder
     folder.mkdir(parents=True, exist_ok=True)
     fence.check(folder, args.attempt)
     if args.resume:
@@ -54,6 +57,9 @@ def finish(
     """
     fence.check(folder, args.attempt)
     draft, model = folder / ".model", folder / "model"
+    if not is_main():
+        wait()
+        return name if args.publish else str(model)
     shutil.rmtree(draft, ignore_errors=True)
     save(draft)
     shutil.rmtree(model, ignore_errors=True)
@@ -72,4 +78,5 @@ def finish(
         print(f"published {name} as version {version.version}", file=sys.stderr)
         made = name
     (folder / RESULT).write_text(json.dumps({"model": made, **card}, indent=2) + "\n")
+    wait()
     return made

@@ -6,7 +6,7 @@ With a base in 4 or 8 bits it is QLoRA (https://arxiv.org/abs/2305.14314): only 
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import PreTrainedModel
@@ -17,8 +17,21 @@ from shared.errors import InvalidRequest
 ALL = "all-linear"
 
 
+Task = Literal["CAUSAL_LM", "SEQ_2_SEQ_LM"]
+
+
+def task_of(model: PreTrainedModel) -> Task:
+    return "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
+
+
 def attach(
-    model: PreTrainedModel, base: str, rank: int, alpha: int, dropout: float, targets: Sequence[str] = (ALL,)
+    model: PreTrainedModel,
+    base: str,
+    rank: int,
+    alpha: int,
+    dropout: float,
+    targets: Sequence[str] = (ALL,),
+    task: Task = "CAUSAL_LM",
 ) -> PeftModel:
     """`model` frozen, with fp32 adapters on `targets` (ends of module names); InvalidRequest if one is no layer."""
     every = list(targets) == [ALL]
@@ -37,7 +50,7 @@ def attach(
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=ALL if every else list(targets),
-        task_type="CAUSAL_LM",
+        task_type=task,
         fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in model.modules()),  # GPT-2 stores W transposed
     )
     try:

@@ -10,6 +10,7 @@ Lines are appended whole; a resumed run goes on in the same file, so a step may 
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -24,12 +25,19 @@ class Progress:
     """`step` may be called at every step; it writes an event each `every` steps, where the caller reads the loss."""
 
     def __init__(
-        self, output_dir: Path, total: int, start: int, deadline_s: float | None = None, attempt: str | None = None
+        self,
+        output_dir: Path,
+        total: int,
+        start: int,
+        deadline_s: float | None = None,
+        attempt: str | None = None,
+        shown: bool = True,
     ) -> None:
+        """`shown`: False in all processes but one."""
         output_dir.mkdir(parents=True, exist_ok=True)
-        self.output_dir, self.attempt = output_dir, attempt
-        self.file = (output_dir / "events.jsonl").open("a", buffering=1)
-        self.terminal = sys.stderr.isatty()
+        self.output_dir, self.attempt, self.shown = output_dir, attempt, shown
+        self.file = (output_dir / "events.jsonl" if shown else Path(os.devnull)).open("a", buffering=1)
+        self.terminal = shown and sys.stderr.isatty()
         self.bar = tqdm(total=total, initial=start, disable=not self.terminal, dynamic_ncols=True, unit="step")
         self.total = total
         self.step = self.first = start
@@ -78,6 +86,8 @@ class Progress:
         self.say(text)
 
     def event(self, kind: Literal["metrics", "message"], **values: Any) -> None:
+        if not self.shown:
+            return
         fence.check(self.output_dir, self.attempt)
         line = {"type": kind, "step": self.step, "total_steps": self.total, **values, "time": round(time.time(), 3)}
         self.file.write(json.dumps(line) + "\n")
@@ -85,7 +95,7 @@ class Progress:
     def say(self, line: str) -> None:
         if self.terminal:
             self.bar.write(line, file=sys.stderr)
-        else:
+        elif self.shown:
             print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:

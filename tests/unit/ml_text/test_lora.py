@@ -7,58 +7,25 @@ import pytest
 import torch
 from peft import PeftModel
 
-from ml_text import catalog, data
-from ml_text.settings import TextSettings
-from ml_text.tokenizer import train_tokenizer
+from ml_text import catalog
 from ml_text.trainers import lora
+from ml_text.trainers.pretrained import default_name
 from shared import registry
 from shared.errors import InvalidRequest, NotFound
-from shared.settings import SharedSettings
+from tests.unit.ml_text.training import ROWS, loss, publish_base, settings, write_rows
 
 # peft 0.21 asks transformers 5.23 by a name that it is leaving
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
-ROWS = [{"prompt": f"say {word}", "completion": f"{word.upper()} yes"} for word in "one two three four five".split()]
-
-
-def settings(folder: Path) -> TextSettings:
-    return TextSettings(shared=SharedSettings(data_dir=folder / "data"))  # pyright: ignore[reportCallIssue]
-
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    file = tmp_path / "house style.jsonl"
-    file.write_text("\n".join(map(json.dumps, ROWS * 4)))
-    return file
-
-
-def publish_base(tmp_path: Path, family: str = "llama") -> str:
-    """A tiny model with random weights, published as `small-base`."""
-    tokenizer = train_tokenizer([json.dumps(ROWS)], 300, 256)
-    torch.manual_seed(0)
-    model = catalog.build(family, vocab_size=len(tokenizer), pad_token_id=0, bos_token_id=1, eos_token_id=1)
-    for parameter in model.parameters():  # a base that was never trained has logits near 0, whatever LoRA adds
-        if parameter.ndim > 1:
-            parameter.data.mul_(8)
-    model.save_pretrained(tmp_path / "base")
-    tokenizer.save_pretrained(tmp_path / "base")
-    return registry.publish(tmp_path / "data", "small-base", tmp_path / "base", {"service": "text"}).name
+    return write_rows(tmp_path / "house style.jsonl", ROWS * 4)
 
 
 def arguments(dataset: Path, **changes) -> lora.Args:
     given = {"dataset": [dataset], "model": "small-base", "sequence_length": 64, "max_steps": 60, "batch_size": 4}
     return lora.Args(**{**given, "learning_rate": 0.02, "precision": "fp32", "rank": 8, **changes})
-
-
-def loss(model: torch.nn.Module, tokenizer, dataset: Path) -> float:
-    samples = data.encode(data.read([dataset]), tokenizer, 64, data.Skipped())
-    total = 0.0
-    with torch.no_grad():
-        for sample in list(samples)[:5]:
-            ids = torch.tensor(sample.ids, dtype=torch.long)[None]
-            labels = torch.where(torch.tensor(sample.loss)[None], ids, -100)
-            total += model(input_ids=ids, labels=labels, use_cache=False).loss.item() / 5
-    return total
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -149,7 +116,5 @@ def test_a_resumed_adapter_is_the_undisturbed_one(tmp_path, dataset):
 
 
 def test_names_hold_only_what_a_name_may_hold():
-    assert (
-        lora.default_name("openai-community/gpt2", Path("a/My data (1).jsonl")) == "ft:openai-community-gpt2:My-data-1-"
-    )
-    assert registry.check_name(lora.default_name("starter", Path("house_style.jsonl"))) == "ft:starter:house_style"
+    assert default_name("openai-community/gpt2", Path("a/My data (1).jsonl")) == "ft:openai-community-gpt2:My-data-1-"
+    assert registry.check_name(default_name("starter", Path("house_style.jsonl"))) == "ft:starter:house_style"

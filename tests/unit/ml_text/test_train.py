@@ -39,13 +39,14 @@ def _data_dir(tmp_path, monkeypatch):
         (["--use_lora", "--dataset", "d"], "lora", ["--dataset", "d"]),
         (["lora", "--use-lora"], "lora", []),
         (["--dataset", "d"], "scratch", ["--dataset", "d"]),
+        (["--model=m", "--quick-start"], "sft", ["--model=m", "--quick-start"]),
     ],
 )
 def test_which_method(argv, method, left):
     assert train.choose(argv) == (method, left)
 
 
-@pytest.mark.parametrize("argv", [["dance"], ["--model=m"], ["scratch", "--use-lora"]])
+@pytest.mark.parametrize("argv", [["dance"], ["scratch", "--use-lora"]])
 def test_methods_that_are_not_there(argv):
     with pytest.raises(InvalidRequest):
         train.choose(argv)
@@ -93,7 +94,7 @@ def test_a_bad_row_ends_with_2_or_is_skipped(dataset, tmp_path, capsys):
     dataset.write_text(dataset.read_text() + '\n{"prompt": 3, "completion": "x"}\n')
     argv = [*TINY, "--dataset", str(dataset), "--max-steps", "2"]
     assert train.main(argv) == 2
-    assert "--dataset: numbers.jsonl, row 61: messages[0].content is a string, not int" in capsys.readouterr().err
+    assert "--dataset: numbers.jsonl, row 61: prompt is a string, not int" in capsys.readouterr().err
     assert train.main([*argv, "--on-bad-row", "skip"]) == 0
     shown = capsys.readouterr()
     assert shown.out == "numbers\n" and "1 bad rows were skipped" in shown.err

@@ -8,7 +8,7 @@ import pytest
 from shared import registry
 from shared.errors import InvalidRequest, NotFound
 from shared.training.folder import finish
-from shared.training.loop import State
+from shared.training.plan import State
 from shared.training.settings import TrainingArgs
 
 

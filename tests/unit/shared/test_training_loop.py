@@ -16,9 +16,12 @@ from torch.nn import functional as F
 
 from shared.errors import InvalidRequest
 from shared.training import checkpoints
-from shared.training.loop import Interrupted, Plan, Run, learning_rate, order
-from shared.training.packing import IGNORED, Rows, Sample, pack
+from shared.training.loop import Run
+from shared.training.packing import IGNORED, Rows, pack
+from shared.training.plan import Plan, learning_rate, order
+from shared.training.samples import Sample
 from shared.training.settings import TrainingArgs
+from shared.training.signals import Interrupted
 
 VOCAB = 16
 
@@ -71,7 +74,7 @@ def test_the_loss_falls_and_events_tell(tmp_path):
     assert all({"tokens_per_s", "seconds_left", "time"} <= line.keys() for line in lines)
     assert all((line["type"], line["total_steps"]) == ("metrics", 30) for line in lines)
     assert lines[-1]["seconds_left"] == 0
-    assert run.state.tokens == 30 * 2 * 16
+    assert 0.9 * 30 * 2 * 16 < run.state.tokens < 30 * 2 * 16, "padding is not counted"
 
 
 def test_a_resumed_run_is_the_undisturbed_one(tmp_path):
@@ -138,7 +141,7 @@ def test_the_best_weights_win(tmp_path):
 
 
 def test_without_validation_the_last_weights_stay(tmp_path):
-    none = Rows(*(np.zeros((0, 16), dtype=np.int32) for _ in range(3)))
+    none = pack([], 16)
     run = Run(settings(), Tiny(), counting(41, 1), none, tmp_path)
     assert run.start().best_step == 0
     assert not (tmp_path / checkpoints.BEST).exists()

@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from ml_text import catalog
-from shared.training.packing import IGNORED, Rows, Sample, pack
+from shared.training.packing import IGNORED, Rows, pack
+from shared.training.samples import Sample
 
 
 def samples(seed: int, sizes: list[int], vocab: int = 64) -> list[Sample]:
@@ -46,7 +47,7 @@ def test_the_leak_test_can_fail():
     for parameter in model.parameters():
         parameter.data.mul_(3)
     together = pack(samples(1, [30, 11, 7, 40, 5, 3]), 96)
-    leaking = Rows(together.ids, together.targets, np.arange(96)[None])
+    leaking = Rows(together.ids, together.targets, np.arange(96)[None], together.filled)
     with torch.no_grad():
         assert abs(loss(model, together, np.arange(1)) - loss(model, leaking, np.arange(1))) > 1
 
