@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.sessions import Exchange, SessionStore
-from gateway.text import Text
+from gateway.text import Text, answered_by
 from shared.errors import InvalidRequest, UpstreamInvalid
 from shared.wire.text import Usage
 
@@ -22,6 +22,7 @@ CHARS_PER_TOKEN = 3
 class Said:
     text: str
     model: str
+    provider: str
     finish_reason: str
     usage: Usage
 
@@ -86,6 +87,7 @@ async def say(text: Text, model: str, messages: Sequence[dict[str, str]], **opti
         return Said(
             text=str(choice["message"].get("content") or choice["message"].get("refusal") or ""),
             model=str(answer["model"]),
+            provider=answered_by(text),
             finish_reason=str(choice["finish_reason"]),
             usage=Usage(prompt_tokens=asked, completion_tokens=written, total_tokens=asked + written),
         )

@@ -33,6 +33,11 @@ def gather(events: bytes) -> Json:
 
 def _add_choice(choices: dict[int, Json], piece: Json) -> None:
     index = piece["index"]
+    if "text" in piece:  # a completion, not a chat
+        there = choices.setdefault(index, {"index": index, "text": "", "logprobs": None, "finish_reason": None})
+        there["text"] += piece["text"]
+        there["finish_reason"] = piece.get("finish_reason") or there["finish_reason"]
+        return
     message: Json = {"role": "assistant", "content": None, "refusal": None}
     choice = choices.setdefault(index, {"index": index, "message": message, "logprobs": None, "finish_reason": None})
     _merge(choice["message"], piece.get("delta") or {})

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from gateway.adapters import fallback
+from gateway.adapters import shadow as shadow_adapter
 from gateway.admission import Admission
 from gateway.conversation import Conversations
 from gateway.db import connect
@@ -39,12 +41,14 @@ from gateway.routes import (
     models,
     ready,
     responses,
+    shadow,
     stored_completions,
     uploads,
     usage,
 )
 from gateway.sessions import SessionStore
 from gateway.settings import Settings
+from gateway.shadow_store import ShadowStore
 from gateway.stored import CompletionStore
 from gateway.text import Spent
 from gateway.uploads import PART_LIMIT_BYTES, UploadStore
@@ -64,11 +68,15 @@ ROUTERS = (
     responses.router,
     conversations.router,
     designs.router,
+    shadow.router,
     custom_ai.router,
     usage.router,
     ready.router,
 )
-EXPOSED = ("x-request-id", "openai-processing-ms", "retry-after", "x-ratelimit-remaining-requests")
+EXPOSED = (
+    *("x-request-id", "openai-processing-ms", "retry-after", "x-ratelimit-remaining-requests"),
+    *(fallback.HEADER, shadow_adapter.HEADER),
+)
 SWEEP_S = 60.0
 log = logging.getLogger(__name__)
 
@@ -131,7 +139,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         await limits.charge(key, spent.tokens)
 
     if adapter.text is not None:
-        adapter.text.account = account
+        adapter.text.account_to(account)
     return app
 
 
@@ -153,6 +161,7 @@ def _open_stores(app: FastAPI, path: Path) -> None:
     state.conversation_store = ConversationStore(state.db)
     state.responses = ResponseStore(state.db, state.conversation_store)
     state.runs = Runs(state.responses)
+    state.shadow = ShadowStore(path)
     state.conversations = Conversations(SessionStore(state.db))
 
 

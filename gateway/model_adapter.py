@@ -13,9 +13,13 @@ from typing import Any
 import orjson
 
 from gateway.adapters import custom
-from gateway.names import Aliases, ModelNames, column, read_aliases
+from gateway.adapters.fallback import FallbackText
+from gateway.adapters.shadow import ShadowText
+from gateway.names import Aliases, ModelNames, column, counterparts, read_aliases
+from gateway.prices import Prices
 from gateway.settings import Settings
-from gateway.text import Text, TextModel
+from gateway.shadow_store import ShadowStore
+from gateway.text import ProviderText, Text, TextModel, answered_by
 from shared.design import Brief, ask_for_design, messages, response_format
 from shared.errors import UnsupportedByProvider, UpstreamInvalid
 from shared.http import Transport
@@ -78,12 +82,12 @@ class ModelAdapter:
             "response_format": response_format(brief, elements),
         }
 
-        async def ask(fields: Mapping[str, int]) -> tuple[list[str], str]:
+        async def ask(fields: Mapping[str, int]) -> tuple[list[str], tuple[str, str]]:
             answer: Any = orjson.loads(await text.answer("chat/completions", {**body, **fields}))
-            return _contents(answer), str(answer.get("model") or body["model"])
+            return _contents(answer), (str(answer.get("model") or body["model"]), answered_by(text))
 
-        spec, answered_by = await ask_for_design(ask, brief, elements)
-        return Designed(spec, answered_by, text.provider)
+        spec, (made_by, provider) = await ask_for_design(ask, brief, elements)
+        return Designed(spec, made_by, provider)
 
     async def generate_design_spec(
         self, prompt: str, platform: str, format: str, model: str | None = None, elements: Sequence[str] = ("text",)
@@ -95,7 +99,7 @@ class ModelAdapter:
     async def close(self) -> None:
         """Let go of the connections."""
         if self.text is not None:
-            await self.text.models.close()
+            await self.text.close()
 
 
 def _contents(answer: Any) -> list[str]:
@@ -113,22 +117,68 @@ def build_model_adapter(settings: Settings, transport: Transport | None = None) 
 
 def _build_text(settings: Settings, aliases: Aliases, transport: Transport | None) -> Text | None:
     name = settings.provider("text")
-    provider = PROVIDERS.get(name)
     setting = "MODEL_PROVIDER_TEXT" if settings.model_provider_text else "MODEL_PROVIDER"
-    if provider is None or provider.text is None:
-        able = " or ".join(sorted(name for name, row in PROVIDERS.items() if row.text))
-        raise ValueError(f"{setting}={name} cannot answer text; choose {able}")
-    model = provider.text(settings, transport)
+    model = _build_model(setting, name, settings, transport)
     if model is None:
         if settings.model_provider_text:
             raise ValueError(f"{setting}={name} needs ML_TEXT_URL, the text service's address")
+        if settings.model_fallback or settings.model_shadow:
+            raise ValueError(
+                "MODEL_FALLBACK and MODEL_SHADOW stand beside a provider: set ML_TEXT_URL, or MODEL_PROVIDER"
+            )
         return None
+    default = settings.model_text or PROVIDERS[name].default_text
+    first: Text = _provider_text(name, model, column(aliases, name), default)
+    if settings.model_fallback:
+        second = _build_second("MODEL_FALLBACK", settings.model_fallback, name, default, settings, aliases, transport)
+        first = FallbackText(first, second)
+    if settings.model_shadow:
+        second = _build_second("MODEL_SHADOW", settings.model_shadow, name, default, settings, aliases, transport)
+        store = ShadowStore(settings.data_dir / "gateway.db")
+        first = ShadowText(first, second, settings.model_shadow_rate, store, Prices(settings.prices))
+    return first
 
+
+def _build_model(setting: str, name: str, settings: Settings, transport: Transport | None) -> TextModel | None:
+    provider = PROVIDERS.get(name)
+    if provider is None or provider.text is None:
+        able = " or ".join(sorted(name for name, row in PROVIDERS.items() if row.text))
+        raise ValueError(f"{setting}={name} cannot answer text; choose {able}")
+    try:
+        return provider.text(settings, transport)
+    except ValueError as error:
+        raise ValueError(f"{setting}={name}: {error}") from error
+
+
+def _provider_text(name: str, model: TextModel, aliases: Mapping[str, str], default: str | None) -> ProviderText:
     async def fetch() -> set[str]:
         return {str(found["id"]) for found in await model.models()}
 
-    names = ModelNames(column(aliases, name), fetch, provider.closed)
-    return Text(name, model, names, settings.model_text or provider.default_text)
+    return ProviderText(name, model, ModelNames(aliases, fetch, PROVIDERS[name].closed), default)
+
+
+def _build_second(
+    setting: str,
+    name: str,
+    first: str,
+    first_default: str | None,
+    settings: Settings,
+    aliases: Aliases,
+    transport: Transport | None,
+) -> ProviderText:
+    """The provider beside `first`, with its own names for the first's models."""
+    if name == first:
+        others = " or ".join(sorted(other for other, row in PROVIDERS.items() if row.text and other != first))
+        raise ValueError(f"{setting}={name} is who answers already; choose {others}")
+    model = _build_model(setting, name, settings, transport)
+    if model is None:
+        raise ValueError(f"{setting}={name} needs ML_TEXT_URL, the text service's address")
+    names = counterparts(aliases, first, name) | column(aliases, name)
+    default = names.get(first_default or "") or PROVIDERS[name].default_text
+    if default is None:
+        row = f'{{"{first_default or "name"}": {{"{name}": "its model"}}}}'
+        raise ValueError(f"{setting}={name} needs a model for requests that name none: put {row} into MODEL_ALIASES")
+    return _provider_text(name, model, names, default)
 
 
 @cache

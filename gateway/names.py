@@ -94,3 +94,13 @@ def read_aliases(path: Path | None) -> Aliases:
 
 def column(aliases: Aliases, provider: str) -> dict[str, str]:
     return {name: row[provider] for name, row in aliases.items() if provider in row}
+
+
+def counterparts(aliases: Aliases, first: str, second: str) -> dict[str, str]:
+    """What `second` calls the models of `first`: a row says what one model is called everywhere, by its own name where
+    it has no column."""
+    found: dict[str, str] = {}
+    for name, row in aliases.items():
+        if first in row:
+            found.setdefault(row[first], row.get(second, name))
+    return found

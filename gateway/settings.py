@@ -27,6 +27,9 @@ class Settings(SharedSettings):
 
     model_provider: str = Field(default="custom", description="who answers: custom (in-house services) or openai")
     model_provider_text: str | None = Field(default=None, description="an exception for text")
+    model_fallback: str | None = Field(default=None, description="who answers while the first is down or overloaded")
+    model_shadow: str | None = Field(default=None, description="who gets the same requests, to be compared")
+    model_shadow_rate: float = Field(default=0.1, ge=0, le=1, description="the share of requests that it gets")
     ml_text_url: Listed = Field(
         default=(),
         validation_alias=AliasChoices("ML_TEXT_URL", "ML_SERVICE_URL"),
@@ -55,7 +58,7 @@ class Settings(SharedSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("model_provider", "model_provider_text")
+    @field_validator("model_provider", "model_provider_text", "model_fallback", "model_shadow")
     @classmethod
     def _lower(cls, value: str | None) -> str | None:
         return value and value.strip().lower()

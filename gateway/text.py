@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
@@ -35,16 +36,8 @@ class Call:
             raise InvalidRequest(f"the body cannot be sent on: {error}") from error
 
 
-class TextModel(Protocol):
-    """Text of one provider. Errors are ServiceErrors; closing a stream closes the provider's at once."""
-
-    async def answer(self, call: Call) -> bytes:
-        """OpenAI's JSON."""
-        ...
-
-    def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
-        """Server-sent events as bytes, cut anywhere; an early failure is raised before the first bytes."""
-        ...
+class Catalog(Protocol):
+    """The models of a provider. Errors are ServiceErrors."""
 
     async def models(self) -> list[dict[str, Any]]:
         """OpenAI's model objects."""
@@ -74,6 +67,18 @@ class TextModel(Protocol):
         """Raises NotReady, UpstreamFailed or UpstreamTimeout."""
         ...
 
+
+class TextModel(Catalog, Protocol):
+    """Text of one provider. Errors are ServiceErrors; closing a stream closes the provider's at once."""
+
+    async def answer(self, call: Call) -> bytes:
+        """OpenAI's JSON."""
+        ...
+
+    def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
+        """Server-sent events as bytes, cut anywhere; an early failure is raised before the first bytes."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -98,8 +103,51 @@ async def no_account(spent: Spent) -> None:
     """For a back end that uses the adapter without a gateway: nobody counts."""
 
 
-class Text:
-    """The text operations of the gateway. `default` is the model of requests that name none."""
+SPENT: ContextVar[Spent | None] = ContextVar("spent", default=None)
+"""What the latest answer in this context cost, and who gave it."""
+
+
+class Text(Protocol):
+    """The text operations of the gateway: a provider's, or two providers joined."""
+
+    @property
+    def provider(self) -> str:
+        """Who answers as a rule; SPENT tells who did."""
+        ...
+
+    @property
+    def models(self) -> Catalog: ...
+
+    @property
+    def names(self) -> ModelNames: ...
+
+    def account_to(self, account: Account) -> None:
+        """Tell `account` what each answer cost."""
+        ...
+
+    async def resolve(self, name: object) -> str:
+        """The provider's name for what the client calls `name`. Raises InvalidRequest or NotFound on `model`."""
+        ...
+
+    async def answer(self, path: TextPath, body: Body, raw: bytes | None = None) -> bytes:
+        """The provider's JSON answer to `body`; raises ServiceErrors."""
+        ...
+
+    def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
+        """Whole events up to [DONE]; a usage event only if `stream_options` asks for it. Raises ServiceErrors."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def answered_by(text: Text) -> str:
+    """The provider that gave the latest answer of `text` in this context."""
+    spent = SPENT.get()
+    return spent.provider if spent else text.provider
+
+
+class ProviderText:
+    """Text of one provider. `default` is the model of requests that name none."""
 
     def __init__(self, provider: str, models: TextModel, names: ModelNames, default: str | None) -> None:
         self.provider = provider
@@ -107,6 +155,9 @@ class Text:
         self.names = names
         self.default = default
         self.account: Account = no_account
+
+    def account_to(self, account: Account) -> None:
+        self.account = account
 
     async def resolve(self, name: object) -> str:
         """The provider's name for what the client calls `name`. Raises InvalidRequest or NotFound on `model`."""
@@ -124,7 +175,7 @@ class Text:
         if model != body.get("model"):
             body, raw = {**body, "model": model}, None
         answer = await self.models.answer(Call(path, body, raw))
-        await self.account(self._spent(answer, model))
+        await self._count(self._spent(answer, model))
         return answer
 
     async def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
@@ -147,7 +198,14 @@ class Text:
             cutter.finish()
         finally:
             if cutter.events:
-                await self.account(self._spent_so_far(cutter, call))
+                await self._count(self._spent_so_far(cutter, call))
+
+    async def close(self) -> None:
+        await self.models.close()
+
+    async def _count(self, spent: Spent) -> None:
+        SPENT.set(spent)
+        await self.account(spent)
 
     def _spent(self, answer: bytes, model: str) -> Spent:
         try:

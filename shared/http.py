@@ -109,10 +109,10 @@ class HttpClient:
 
 
 def _translated(error: Exception) -> UpstreamFailed:
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Unreachable("the upstream cannot be reached")
     if isinstance(error, TimeoutError):
         return UpstreamTimeout("the upstream did not answer in time")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return Unreachable("the upstream cannot be reached")
     return UpstreamFailed("the upstream broke off")
 
 

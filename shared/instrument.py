@@ -9,6 +9,7 @@ import math
 import secrets
 import time
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
@@ -25,6 +26,14 @@ CLIENT_LEFT = 499
 QUIET = ("/health", "/ready", "/metrics")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 Headers = list[tuple[bytes, bytes]]
+HEADERS: ContextVar[Headers | None] = ContextVar("response_headers", default=None)
+
+
+def add_header(name: str, value: str) -> None:
+    """Send `name` with this request's answer, if its headers have not left; outside a request there is none."""
+    headers = HEADERS.get()
+    if headers is not None:
+        headers.append((name.encode(), value.encode()))
 
 
 class Instrument:
@@ -52,6 +61,7 @@ class Instrument:
         token, fields_token = REQUEST_ID.set(request_id), FIELDS.set(fields)
         headers: Headers = [(b"x-request-id", request_id.encode())]
         scope["response_headers"] = headers
+        headers_token = HEADERS.set(headers)
         status = 0
 
         async def send_stamped(message: Message) -> None:
@@ -74,6 +84,7 @@ class Instrument:
             self._record(scope, status or CLIENT_LEFT, time.perf_counter() - start, fields)
             REQUEST_ID.reset(token)
             FIELDS.reset(fields_token)
+            HEADERS.reset(headers_token)
 
     def _record(self, scope: Scope, status: int, seconds: float, fields: dict[str, Any]) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")  # never the raw path: it would grow without bound

@@ -1,6 +1,5 @@
 """The in-house services, or any engine that speaks OpenAI's wire: bytes go through as they are."""
 
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, cast
@@ -8,25 +7,41 @@ from urllib.parse import quote
 
 import orjson
 
+from gateway.adapters.addresses import Address, Addresses
 from gateway.settings import Settings
 from gateway.text import Call
-from shared.errors import ServiceError, UpstreamFailed, error_from_body
+from shared.errors import NotReady, Overloaded, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
 from shared.http import HttpClient, Reply, Transport, Unreachable
 from shared.logs import REQUEST_ID
 
-SHUNNED_S = 5.0
-"""How long an address that refused a connection is asked last."""
 PROBE_TIMEOUT_S = 5.0
 LOAD_TIMEOUT_S = 600.0
+ELSEWHERE = (UpstreamFailed, NotReady, Overloaded)
+"""What another address may do better; but a timeout, after which nobody would wait as long again."""
+MOST_FAILURES = 2
+"""A request that makes services fail must not go round all of them. Those that cannot be reached do not count."""
+
+
+class Answering:
+    """A reply, and the address that is busy with it until it is closed."""
+
+    __slots__ = ("address", "reply")
+
+    def __init__(self, reply: Reply, address: Address) -> None:
+        self.reply = reply
+        self.address = address
+
+    def close(self) -> None:
+        self.reply.close()
+        self.address.running -= 1
 
 
 class CustomText:
-    """The text service at one of `urls`; a request goes to the next one if it could not be sent."""
+    """The text service at one of `urls`; when one is down or overloaded before it answers, the next one is asked."""
 
     def __init__(self, urls: tuple[str, ...], settings: Settings) -> None:
-        self.roots = [url.rstrip("/").removesuffix("/v1") for url in urls]
-        self.refused = dict.fromkeys(self.roots, float("-inf"))
-        self.turn = 0
+        roots = dict.fromkeys(url.rstrip("/").removesuffix("/v1") for url in urls)
+        self.addresses = Addresses(roots, self._is_alive)
         self.client = HttpClient(
             timeout_s=settings.upstream_timeout_s,
             connect_timeout_s=settings.connect_timeout_s,
@@ -34,20 +49,20 @@ class CustomText:
         )
 
     async def answer(self, call: Call) -> bytes:
-        reply = await self._send("POST", f"/v1/{call.path}", call.encode())
+        answering = await self._send("POST", f"/v1/{call.path}", call.encode())
         try:
-            return await reply.read()
+            return await answering.reply.read()
         finally:
-            reply.close()
+            answering.close()
 
     async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
-        reply = await self._send("POST", f"/v1/{call.path}", call.encode())
+        answering = await self._send("POST", f"/v1/{call.path}", call.encode())
         try:
-            async with aclosing(reply.pieces()) as pieces:
+            async with aclosing(answering.reply.pieces()) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
-            reply.close()
+            answering.close()
 
     async def models(self) -> list[dict[str, Any]]:
         found = (await self._json("GET", "/v1/models", PROBE_TIMEOUT_S)).get("data")
@@ -75,44 +90,60 @@ class CustomText:
         (await self._send("GET", "/ready", timeout_s=PROBE_TIMEOUT_S)).close()
 
     async def close(self) -> None:
+        await self.addresses.close()
         await self.client.close()
 
     async def _json(self, method: str, path: str, timeout_s: float, body: object = None) -> dict[str, Any]:
         sent = None if body is None else orjson.dumps(body)
-        reply = await self._send(method, path, sent, timeout_s)
+        answering = await self._send(method, path, sent, timeout_s)
         try:
-            found = await reply.json()
+            found = await answering.reply.json()
         finally:
-            reply.close()
+            answering.close()
         if not isinstance(found, dict):
             raise UpstreamFailed("the upstream's answer is not a JSON object")
         return cast(dict[str, Any], found)
 
-    async def _send(self, method: str, path: str, body: bytes | None = None, timeout_s: float | None = None) -> Reply:
-        """A reply of good status; raises what the service says, with its status."""
-        headers = {"Content-Type": "application/json", "X-Request-Id": REQUEST_ID.get()}
-        roots = self._order()
-        for i, root in enumerate(roots, 1):
+    async def _send(
+        self, method: str, path: str, body: bytes | None = None, timeout_s: float | None = None
+    ) -> Answering:
+        """A reply of good status; raises what the service says, with its status. Close what it returns."""
+        failed: list[ServiceError] = []
+        lost: list[Unreachable] = []
+        for address in self.addresses.order():
             try:
-                reply = await self.client.send(method, root + path, headers, body, timeout_s)
-            except Unreachable:
-                self.refused[root] = time.monotonic()
-                if i == len(roots):
-                    raise
-                continue
+                return await self._ask(address, method, path, body, timeout_s)
+            except Unreachable as error:
+                self.addresses.lose(address)
+                lost.append(error)
+            except ELSEWHERE as error:
+                failed.append(error)
+                if isinstance(error, UpstreamTimeout) or len(failed) == MOST_FAILURES:
+                    break
+        raise (failed or lost)[0]
+
+    async def _ask(
+        self, address: Address, method: str, path: str, body: bytes | None, timeout_s: float | None
+    ) -> Answering:
+        headers = {"Content-Type": "application/json", "X-Request-Id": REQUEST_ID.get()}
+        address.running += 1
+        try:
+            reply = await self.client.send(method, address.root + path, headers, body, timeout_s)
             if reply.status >= 400:
                 raise await _refusal(reply)
-            return reply
-        raise AssertionError("there is at least one address")
+        except BaseException:
+            address.running -= 1
+            raise
+        return Answering(reply, address)
 
-    def _order(self) -> list[str]:
-        """In turn, those that refused lately last."""
-        if len(self.roots) == 1:
-            return self.roots
-        self.turn = (self.turn + 1) % len(self.roots)
-        turned = self.roots[self.turn :] + self.roots[: self.turn]
-        now = time.monotonic()
-        return sorted(turned, key=lambda root: now - self.refused[root] < SHUNNED_S)
+    async def _is_alive(self, root: str) -> bool:
+        """Whether anybody answers; an engine without /health says 404."""
+        try:
+            reply = await self.client.send("GET", f"{root}/health", timeout_s=PROBE_TIMEOUT_S)
+        except UpstreamFailed:
+            return False
+        reply.close()
+        return reply.status < 500
 
 
 async def _refusal(reply: Reply) -> ServiceError:

@@ -151,5 +151,5 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
 def build_text(settings: Settings, transport: Transport | None) -> OpenAIText:
     """Raises ValueError without a key."""
     if not settings.openai_api_key.get_secret_value():
-        raise ValueError("MODEL_PROVIDER=openai needs OPENAI_API_KEY; or choose MODEL_PROVIDER=custom")
+        raise ValueError("openai needs OPENAI_API_KEY; or choose custom")
     return OpenAIText(settings, transport)

@@ -62,7 +62,7 @@ async def generate(request: Request, body: Generate, key: Caller, text: Offered,
     with _field("prompt", "max_length"):
         async with while_connected(request.receive):
             said = await say(text, name, [{"role": "user", "content": body.prompt}], **limit)
-    return Generated(provider=text.provider, **_fields(said))
+    return Generated(**_fields(said))
 
 
 @router.post("/chat")
@@ -72,11 +72,12 @@ async def chat(request: Request, body: Chat, key: Caller, text: Offered, chats: 
     with _field("message"):
         async with while_connected(request.receive):
             session_id, said = await chats.reply(text, name, key.id, body.session_id, body.message)
-    return Replied(provider=text.provider, session_id=session_id, **_fields(said))
+    return Replied(session_id=session_id, **_fields(said))
 
 
 def _fields(said: Said) -> dict[str, Any]:
-    return {"text": said.text, "model": said.model, "finish_reason": said.finish_reason, "usage": said.usage}
+    told = {"text": said.text, "model": said.model, "provider": said.provider}
+    return {**told, "finish_reason": said.finish_reason, "usage": said.usage}
 
 
 @contextmanager

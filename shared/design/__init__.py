@@ -6,7 +6,7 @@ from shared.design.check import check, missing
 from shared.design.draw import png, svg
 from shared.design.explain import explain
 from shared.design.facts import Facts, find_facts
-from shared.design.prompt import messages, response_format
+from shared.design.prompt import brief_of, messages, response_format
 from shared.design.records import dumps, read_record
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Brief",
     "Facts",
     "ask_for_design",
+    "brief_of",
     "check",
     "dumps",
     "explain",

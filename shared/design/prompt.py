@@ -33,6 +33,18 @@ def messages(brief: Brief) -> list[dict[str, Any]]:
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
 
 
+def brief_of(asked: object) -> Brief | None:
+    """The brief that `messages` was given, read from what it made of it; None for any other chat."""
+    try:
+        _, user = asked  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
+        canvas, _, rest = str(user["content"]).partition("\n")  # pyright: ignore[reportUnknownArgumentType]
+        platform, format, _ = canvas.split()
+        brief = Brief(prompt=rest.rpartition("\nShow: ")[0] or rest, platform=platform, format=format)
+    except (TypeError, ValueError, LookupError, InvalidRequest):
+        return None
+    return brief if messages(brief) == asked else None
+
+
 def response_format(brief: Brief, elements: Sequence[str] = ("text",)) -> dict[str, Any]:
     """OpenAI's `response_format`: a strict JSON schema of the spec for this brief and its canvas."""
     unknown = [name for name in elements if name not in ELEMENTS]

@@ -4,8 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from shared.design.brief import Brief
+from shared.design.check import check, missing
 from shared.design.facts import find_facts
 from shared.design.fonts import measure
+from shared.errors import UpstreamInvalid
 
 Spec = Mapping[str, Any]
 BODY_CONTRAST = 4.5
@@ -129,3 +132,18 @@ def says(spec: Spec, fact: str) -> bool:
     """Whether `fact` stands in the design to the letter; a name may be broken over two lines or shouted."""
     copy = " \x00 ".join(re.sub(r"\s+", " ", element["text"]) for element in texts(spec))
     return fact in copy or fact.upper() in copy
+
+
+def overall(answer: str, brief: Brief) -> float:
+    """One number from 0 to 1: 0 when `answer` is no usable design; else the mean of the share of the brief's facts that
+    it shows, of contrast as far as BODY_CONTRAST, and of not reading the brief aloud."""
+    try:
+        spec = check(answer, brief, ("text", "rect", "image"))
+    except UpstreamInvalid:
+        return 0.0
+    if not texts(spec):
+        return 0.0
+    required = find_facts(brief.prompt).required
+    shown = 1 - len(missing(spec, brief)) / len(required) if required else 1.0
+    readable = min(1.0, body_contrast(spec) / BODY_CONTRAST)
+    return round((shown + readable + (echo(spec, brief.prompt) <= MAX_ECHO)) / 3, 4)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,9 +32,28 @@ def more() -> dict[str, Any]:
 
 
 @pytest.fixture
-def app(provider: str, script: Script, tmp_path: Path, more: dict[str, Any]) -> Iterator[FastAPI]:
+def join() -> str:
+    """The setting that puts the other provider beside the one under test; a file overrides it by parametrization."""
+    return ""
+
+
+@pytest.fixture
+def other(provider: str) -> Script:
+    """What the other provider does, where one stands beside."""
+    return Script("openai" if provider == "custom" else "custom")
+
+
+@pytest.fixture
+def app(
+    provider: str, script: Script, tmp_path: Path, more: dict[str, Any], join: str, other: Script
+) -> Iterator[FastAPI]:
+    if join:
+        aliases = tmp_path / "both.json"
+        aliases.write_text(json.dumps({MODELS["openai"]: {"custom": MODELS["custom"]}}))
+        more = {"model_aliases": aliases, join: other.provider, "model_shadow_rate": 1.0} | more
+    scripts = {script.provider: script} | ({other.provider: other} if join else {})
     with ExitStack() as stack:
-        url = stack.enter_context(serving(service(script))) if provider == "custom" else ""
+        url = stack.enter_context(serving(service(scripts["custom"]))) if "custom" in scripts else ""
         settings = Settings(
             data_dir=tmp_path,
             model_provider=provider,
@@ -43,7 +63,7 @@ def app(provider: str, script: Script, tmp_path: Path, more: dict[str, Any]) -> 
             model_text=MODELS[provider],
             **{"upstream_timeout_s": 0.4, **more},
         )
-        transport = httpx.MockTransport(router(script).async_handler) if provider == "openai" else None
+        transport = httpx.MockTransport(router(scripts["openai"]).async_handler) if "openai" in scripts else None
         yield create_gateway(settings, transport)
 
 

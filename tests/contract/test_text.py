@@ -13,6 +13,12 @@ from tests.contract.upstream import KEY, MODELS, USAGE, WORDS, Script
 CHAT = "/v1/chat/completions"
 
 
+@pytest.fixture(params=["", "model_fallback", "model_shadow"], ids=["plain", "fallback", "shadow"])
+def join(request: pytest.FixtureRequest) -> str:
+    """Two providers joined answer like the first one alone, as long as it is there."""
+    return request.param
+
+
 def chat(said: str = "hello", **more: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": said}], **more}
 
@@ -222,10 +228,12 @@ class TestLimits:
 
 
 async def test_a_key_that_the_provider_refuses_is_not_the_clients_fault(
-    app: FastAPI, client: httpx.AsyncClient
+    app: FastAPI, client: httpx.AsyncClient, join: str
 ) -> None:
     if app.state.settings.model_provider != "openai":
         pytest.skip("only OpenAI asks the gateway for a key")
+    if join:
+        pytest.skip("the same adapter as alone")
     fake = httpx.MockTransport(
         lambda _: httpx.Response(
             401, json={"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}
