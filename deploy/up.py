@@ -70,7 +70,8 @@ def plan(settings: Mapping[str, str]) -> tuple[list[Service], dict[str, str]]:
     services, extra = [gateway], {"GATEWAY_PORT": str(gateway.port)}
     provider = settings.get("MODEL_PROVIDER") or "custom"
     elsewhere = settings.get("ML_TEXT_URL") or settings.get("ML_SERVICE_URL")
-    if (settings.get("MODEL_PROVIDER_TEXT") or provider).lower() == "custom" and not elsewhere:
+    asked = {settings.get("MODEL_PROVIDER_TEXT") or provider, *map(settings.get, ("MODEL_FALLBACK", "MODEL_SHADOW"))}
+    if "custom" in {(name or "").strip().lower() for name in asked} and not elsewhere:
         text = Service("text", "ml_text.serve", "127.0.0.1", read_port(settings, "ML_TEXT_PORT", 8001))
         worker = Service("worker", "shared.jobs.worker", "127.0.0.1", 0, ("--service", "text"))
         services[:0] = [text, worker]

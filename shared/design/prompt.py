@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from shared.design.brief import Brief
 from shared.design.facts import find_facts
@@ -36,13 +36,16 @@ def messages(brief: Brief) -> list[dict[str, Any]]:
 def brief_of(asked: object) -> Brief | None:
     """The brief that `messages` was given, read from what it made of it; None for any other chat."""
     try:
-        _, user = asked  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
-        canvas, _, rest = str(user["content"]).partition("\n")  # pyright: ignore[reportUnknownArgumentType]
+        canvas, _, rest = str(cast(Any, asked)[1]["content"]).partition("\n")
         platform, format, _ = canvas.split()
-        brief = Brief(prompt=rest.rpartition("\nShow: ")[0] or rest, platform=platform, format=format)
+        briefs = [
+            Brief(prompt=prompt, platform=platform, format=format)
+            for prompt in (rest.rpartition("\nShow: ")[0], rest)
+            if prompt
+        ]
     except (TypeError, ValueError, LookupError, InvalidRequest):
         return None
-    return brief if messages(brief) == asked else None
+    return next((brief for brief in briefs if messages(brief) == asked), None)
 
 
 def response_format(brief: Brief, elements: Sequence[str] = ("text",)) -> dict[str, Any]:

@@ -54,10 +54,10 @@ def app(
     scripts = {script.provider: script} | ({other.provider: other} if join else {})
     with ExitStack() as stack:
         url = stack.enter_context(serving(service(scripts["custom"]))) if "custom" in scripts else ""
+        more = {"ml_text_url": (url,) if url else ()} | more
         settings = Settings(
             data_dir=tmp_path,
             model_provider=provider,
-            ml_text_url=(url,) if url else (),
             openai_api_key=SecretStr(KEY),
             openai_base_url="https://api.openai.test/v1",
             model_text=MODELS[provider],

@@ -66,6 +66,8 @@ class Script:
     models: list[str] = field(default_factory=list)
     left: int = 0
     """How many streams their client left."""
+    always: str = ""
+    """What is answered as if the user had said this, whatever was said."""
 
     def __post_init__(self) -> None:
         self.models = [MODELS[self.provider]]
@@ -89,7 +91,7 @@ class Script:
         """Status, headers, and the pieces of the body; an exception among them happens there."""
         self.seen.append(body)
         self.headers.append(headers)
-        said = _said(body)
+        said = self.always or _said(body)
         if body["model"] not in self.models:
             return 404, {}, [json.dumps({"error": NO_MODEL}).encode()]
         if said in REFUSALS:
@@ -231,9 +233,9 @@ async def _play(
 
 
 @contextlib.contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """`app` behind a real server in a thread; its address."""
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="auto", timeout_graceful_shutdown=1)
+def serving(app: Any, port: int = 0) -> Iterator[str]:
+    """`app` behind a real server in a thread, at any free port unless one is named; its address."""
+    config = uvicorn.Config(app, port=port, log_level="critical", lifespan="auto", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

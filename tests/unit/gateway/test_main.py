@@ -12,6 +12,8 @@ from gateway.keys import KeyStore
 from gateway.main import check_host, create_gateway, main
 from gateway.settings import Settings
 
+SERVED = {"ML_TEXT_URL": "http://127.0.0.1:9"}
+
 
 @pytest.mark.parametrize(
     ("env", "said"),
@@ -20,6 +22,14 @@ from gateway.settings import Settings
         ({"MODEL_PROVIDER": "openai"}, "OPENAI_API_KEY"),
         ({"MODEL_PROVIDER_TEXT": "openai"}, "OPENAI_API_KEY"),
         ({"MODEL_PROVIDER_TEXT": "custom"}, "ML_TEXT_URL"),
+        ({"MODEL_FALLBACK": "acme", **SERVED}, "MODEL_FALLBACK=acme cannot answer text; choose custom or openai"),
+        ({"MODEL_FALLBACK": "custom", **SERVED}, "answers already; choose openai"),
+        ({"MODEL_FALLBACK": "openai", **SERVED}, "MODEL_FALLBACK=openai: openai needs OPENAI_API_KEY"),
+        ({"MODEL_FALLBACK": "openai", "OPENAI_API_KEY": "x", **SERVED}, '{"starter": {"openai": "its model"}}'),
+        ({"MODEL_FALLBACK": "openai", "OPENAI_API_KEY": "x"}, "set ML_TEXT_URL"),
+        ({"MODEL_FALLBACK": "custom", "MODEL_PROVIDER": "openai", "OPENAI_API_KEY": "x"}, "needs ML_TEXT_URL"),
+        ({"MODEL_SHADOW": "custom", **SERVED}, "MODEL_SHADOW=custom is who answers already"),
+        ({"MODEL_SHADOW_RATE": "1.5"}, "model_shadow_rate"),
         ({"MODEL_ALIASES": "/nonexistent.json"}, "MODEL_ALIASES"),
         ({"PRICES": "/nonexistent.json"}, "price table"),
         ({"GATEWAY_PORT": "many"}, "gateway_port"),
