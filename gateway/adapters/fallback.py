@@ -107,6 +107,12 @@ class FallbackCatalog:
     async def delete(self, name: str) -> dict[str, Any]:
         return await self.first.models.delete(name)
 
+    async def versions(self, name: str) -> dict[str, Any]:
+        return await self.first.models.versions(name)
+
+    async def promote(self, name: str, version: str | None) -> dict[str, Any]:
+        return await self.first.models.promote(name, version)
+
     async def check_ready(self) -> None:
         try:
             await self.first.models.check_ready()
