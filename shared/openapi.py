@@ -23,6 +23,12 @@ ERROR_SCHEMA: dict[str, Any] = {
         }
     },
 }
+EVENTS: dict[str, Any] = {
+    "text/event-stream": {
+        "schema": {"type": "object", "required": ["data"], "properties": {"data": {"type": "string"}}}
+    }
+}
+"""Each server-sent event."""
 ERROR = {"description": "An error", "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}}}
 
 
@@ -59,7 +65,7 @@ def complete(document: dict[str, Any], operations: Sequence[Operation]) -> dict[
 def _post(operation: Operation, asked: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": given}}
     if "stream" in operation.request.model_fields:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content |= EVENTS
     return {
         "tags": [operation.tag],
         "summary": operation.summary,

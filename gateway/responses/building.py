@@ -3,6 +3,7 @@
 Whole answers take the same way as streamed ones: a chat message is one piece with everything in it.
 """
 
+import secrets
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ Json = dict[str, Any]
 REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 OVER = frozenset(f"response.{state}" for state in ("completed", "incomplete", "failed"))
 """The types of last events."""
+PAD = 16
+"""With `include_obfuscation`, a delta and its padding have a multiple of so many characters."""
 
 
 class Said(NamedTuple):
@@ -53,6 +56,7 @@ class Building:
         self._kind = ""
         self._call: int | None = None
         self._number = 0
+        self._padded = bool(request.stream_options and request.stream_options.include_obfuscation)
 
     def queue(self) -> Iterator[Json]:
         """For what begins in the background."""
@@ -192,6 +196,8 @@ class Building:
     def _event(self, type: str, **fields: Any) -> Json:
         event = {"type": type, "sequence_number": self._number, **fields}
         self._number += 1
+        if self._padded and "delta" in event:
+            event["obfuscation"] = secrets.token_hex(PAD // 2)[len(event["delta"]) % PAD :]
         return event
 
 

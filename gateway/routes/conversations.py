@@ -15,7 +15,7 @@ from shared.wire.conversations import (
     ConversationUpdate,
     ItemsCreate,
 )
-from shared.wire.responses import ItemList
+from shared.wire.responses import Item, ItemList
 
 Json = dict[str, Any]
 
@@ -75,7 +75,7 @@ async def list_items(
     return item_list(*conversations.page(key.id, conversation_id, after, limit, order))
 
 
-@router.get("/{conversation_id}/items/{item_id}", response_model=None)
+@router.get("/{conversation_id}/items/{item_id}", response_model=None, responses={200: {"model": Item}})
 async def get_item(conversation_id: str, item_id: str, key: Caller, conversations: Conversations) -> Json:
     return conversations.item(key.id, conversation_id, item_id)
 

@@ -21,6 +21,7 @@ from gateway.text import Text
 from shared.asgi import Receive, Scope, Send
 from shared.errors import InvalidRequest
 from shared.events import send_events, while_connected
+from shared.openapi import EVENTS
 from shared.wire.responses import (
     CompactedResponse,
     InputTokens,
@@ -34,7 +35,7 @@ from shared.wire.responses import (
 
 Json = dict[str, Any]
 COUNTING_TOKENS = 16
-"""The shortest answer that every model of OpenAI's gives."""
+"""Of an answer: OpenAI's models refuse to give a shorter one."""
 MAX_NUMBER = 2**31
 
 
@@ -49,7 +50,6 @@ async def response_runs(request: Request) -> Runs:
 Caller = Annotated[Key, Depends(caller)]
 Responses = Annotated[ResponseStore, Depends(response_store)]
 Running = Annotated[Runs, Depends(response_runs)]
-EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
 ANSWER: Any = {200: {"model": ResponseObject}}
 ANSWER_OR_EVENTS: Any = {200: {"model": ResponseObject, "content": EVENTS}}
 router = APIRouter(prefix="/v1/responses", tags=["text"])
@@ -82,9 +82,13 @@ async def create(body: ResponseRequest, request: Request, key: Caller, store: Re
 
 @router.post("/input_tokens")
 async def input_tokens(body: PromptRequest, request: Request, key: Caller, store: Responses) -> InputTokens:
-    """How many tokens the model would read, counted by the model itself: a short answer is made and dropped."""
-    prompt = Prompt(body, key.id, store)
-    answer = await _chat(request, {**prompt.chat, "max_completion_tokens": COUNTING_TOKENS})
+    """How many tokens the model would read, counted by the model itself: an answer is made and dropped."""
+    chat = Prompt(body, key.id, store).chat
+    if "response_format" not in chat:  # a document may need more tokens, and its schema may be read too
+        chat["max_completion_tokens"] = COUNTING_TOKENS
+    if chat.get("tool_choice") != "none":  # which tool is called is not read
+        chat.pop("tool_choice", None)
+    answer = await _chat(request, chat)
     with as_openai():
         return InputTokens(input_tokens=answer["usage"]["prompt_tokens"])
 

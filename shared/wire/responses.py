@@ -140,9 +140,16 @@ class CompactedResponse(Wire):
     usage: ResponseUsage
 
 
+class Item(Wire):
+    """OpenAI's object of this type, with all its fields."""
+
+    id: str
+    type: str
+
+
 class ItemList(Wire):
     object: Literal["list"] = "list"
-    data: list[dict[str, Any]]
+    data: list[Item]
     first_id: str | None
     last_id: str | None
     has_more: bool

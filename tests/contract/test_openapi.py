@@ -98,11 +98,50 @@ def test_no_request_is_answered_with_5xx(client: TestClient, mode: GenerationMod
             assert answer.status_code < 500, answer.text
             if answer.status_code >= 400:
                 assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+            case.operation.validate_response(answer)
             tried.add(case.operation.label)
 
         with contextlib.suppress(Unsatisfiable):  # nothing about it can be wrong, such as /health
             check()
     assert "POST /v1/chat/completions" in tried
+
+
+def test_answers_are_as_described(client: TestClient) -> None:
+    """Fuzzing finds no ids; here one thing leads to the next."""
+    schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+    ids = {"item_id": "msg_1"}
+
+    def ask(method: str, path: str, body: Any = None, query: str = "") -> Any:
+        answer = client.request(method, path.format(**ids) + query, json=body)
+        assert answer.status_code == 200, answer.text
+        assert schema[path][method].validate_response(answer) is None
+        return answer.json() if "json" in answer.headers["content-type"] else None
+
+    item = {"id": "msg_1", "role": "user", "content": "hello"}
+    talk = ask("POST", "/v1/conversations", {"items": [item], "metadata": {"a": "b"}})
+    ids["conversation_id"] = talk["id"]
+    made = ask("POST", "/v1/responses", {"input": "hello", "conversation": talk["id"], "background": True})
+    ids["response_id"] = made["id"]
+    ask("GET", "/v1/responses/{response_id}", query="?stream=true")
+    for path in ("", "/input_items"):
+        ask("GET", "/v1/responses/{response_id}" + path)
+    ask("POST", "/v1/responses/{response_id}/cancel")
+    for path in ("/input_tokens", "/compact", ""):
+        ask("POST", f"/v1/responses{path}", {"input": [item], "previous_response_id": made["id"]})
+    ask("POST", "/v1/responses", {"input": "hello", "stream": True})
+    ask("POST", "/v1/conversations/{conversation_id}", {"metadata": None})
+    ask("POST", "/v1/conversations/{conversation_id}/items", {"items": [{**item, "id": "msg_2"}]})
+    for path in ("", "/items", "/items/{item_id}"):
+        ask("GET", "/v1/conversations/{conversation_id}" + path)
+    for path in ("/items/{item_id}", ""):
+        ask("DELETE", "/v1/conversations/{conversation_id}" + path)
+    ask("DELETE", "/v1/responses/{response_id}")
+    ask("POST", "/v1/chat/completions", {"messages": [item], "stream": True})
+    ids["completion_id"] = ask("POST", "/v1/chat/completions", {"messages": [item], "store": True})["id"]
+    for path in ("", "/{completion_id}", "/{completion_id}/messages"):
+        ask("GET", "/v1/chat/completions" + path)
+    ask("POST", "/v1/chat/completions/{completion_id}", {"metadata": None})
+    ask("DELETE", "/v1/chat/completions/{completion_id}")
 
 
 def test_every_route_is_described(client: TestClient) -> None:

@@ -228,8 +228,12 @@ def test_an_answer_cut_by_the_limit_is_incomplete() -> None:
 
 
 async def test_tokens_of_the_input_are_counted(sdk: openai.AsyncOpenAI, script: Script) -> None:
-    counted = await sdk.responses.input_tokens.count(input="hello", instructions="Be brief.", tools=[])
+    tools: Any = [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False}]
+    counted = await sdk.responses.input_tokens.count(
+        input="hello", instructions="Be brief.", tools=tools, tool_choice="required"
+    )
     assert counted.input_tokens == 7 and script.seen[-1]["max_completion_tokens"] == 16
+    assert script.seen[-1]["tools"] and "tool_choice" not in script.seen[-1]
     assert [message["role"] for message in script.seen[-1]["messages"]] == ["system", "user"]
 
 
@@ -324,3 +328,11 @@ def test_logprobs_are_in_parts_and_events() -> None:
 def test_an_answer_without_a_word_is_a_message() -> None:
     _, _, response = made_of({"message": {"content": ""}, "finish_reason": "stop"})
     assert response["output"][0]["content"][0]["text"] == ""
+
+
+def test_padding_hides_the_length_of_deltas() -> None:
+    hidden = ResponseRequest.model_validate({"input": "x", "stream_options": {"include_obfuscation": True}})
+    building = Building(hidden, "m")
+    events = [event for text in ("a", "b" * 15, "c" * 16) for event in building.feed({"delta": {"content": text}})]
+    assert [len(event["delta"] + event["obfuscation"]) for event in events if "delta" in event] == [16, 16, 32]
+    assert not any("obfuscation" in event for event in made_of({"delta": {"content": "a"}})[1])
