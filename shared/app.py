@@ -161,7 +161,7 @@ def _from_http(request: Request, error: HTTPException) -> ServiceError:
 
 def from_validation(errors: Sequence[Any], body: object) -> InvalidRequest:
     """The first of pydantic's complaints that goes deepest, with the field's path in OpenAI's spelling."""
-    paths = [_path(error["loc"], body, missing=error["type"] == "missing") for error in errors]
+    paths = [_path(error["loc"], body, missing=error.get("type") == "missing") for error in errors]
     deepest = max(range(len(paths)), key=lambda i: len(paths[i]))
     param = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in paths[deepest]).lstrip(".")
     message = str(errors[deepest]["msg"]).removeprefix("Value error, ")

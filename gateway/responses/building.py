@@ -194,7 +194,7 @@ class Building:
         return {"item_id": last["id"], "output_index": len(self.response["output"]) - 1, "content_index": part}
 
     def _event(self, type: str, **fields: Any) -> Json:
-        event = {"type": type, "sequence_number": self._number, **fields}
+        event: Json = {"type": type, "sequence_number": self._number, **fields}
         self._number += 1
         if self._padded and "delta" in event:
             event["obfuscation"] = secrets.token_hex(PAD // 2)[len(event["delta"]) % PAD :]

@@ -1,5 +1,8 @@
 """From a response's request to chat's: tools, formats and hints take chat's shape."""
 
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from shared.errors import InvalidRequest
@@ -7,6 +10,13 @@ from shared.wire.responses import PromptRequest, ResponseRequest
 
 Json = dict[str, Any]
 LOGPROBS = "message.output_text.logprobs"
+NAMES = {
+    "messages": "input",
+    "response_format": "text.format",
+    "max_completion_tokens": "max_output_tokens",
+    "max_tokens": "max_output_tokens",
+}
+"""chat's fields -> what they are called here"""
 SAME = ("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key")
 
 
@@ -32,6 +42,17 @@ def chat_body(request: PromptRequest, messages: list[Json]) -> Json:
     return {name: value for name, value in body.items() if value is not None or name == "model"}
 
 
+@contextmanager
+def named_as_asked() -> Generator[None]:
+    """A refusal by chat names the field that the client knows."""
+    try:
+        yield
+    except InvalidRequest as error:
+        field = re.match(r"\w+", error.param or "")
+        error.param = NAMES.get(field[0], error.param) if field else error.param
+        raise
+
+
 def _tool(tool: Json, where: str) -> Json:
     kind = tool.get("type")
     if kind not in ("function", "custom"):
@@ -53,7 +74,9 @@ def _choice(choice: str | Json | None) -> str | Json | None:
         return choice
     kind = choice.get("type")
     if kind in ("function", "custom"):
-        return {"type": kind, kind: {"name": choice.get("name")}}
+        if not isinstance(choice.get("name"), str):
+            raise InvalidRequest("tool_choice.name must be a string", param="tool_choice.name")
+        return {"type": kind, kind: {"name": choice["name"]}}
     if kind == "allowed_tools":
         tools: Any = choice.get("tools")
         listed = cast(list[Any], tools) if isinstance(tools, list) else []

@@ -8,6 +8,7 @@ import orjson
 
 from gateway.responses.asked import Asked
 from gateway.responses.building import OVER, Building
+from gateway.responses.chat_body import named_as_asked
 from gateway.text import Text
 from shared.errors import InvalidRequest, ServiceError, UpstreamFailed
 
@@ -96,7 +97,8 @@ async def _answer(text: Text, asked: Asked) -> Json:
     body = asked.chat
     while True:
         try:
-            return orjson.loads(await text.answer("chat/completions", body))
+            with named_as_asked():
+                return orjson.loads(await text.answer("chat/completions", body))
         except InvalidRequest as error:
             body = _shorten(asked, body, error)
 
@@ -106,11 +108,12 @@ async def _chunks(text: Text, asked: Asked) -> AsyncGenerator[Json, None]:
     more = {"stream": True, "stream_options": {"include_usage": True}}
     while True:
         try:
-            async with aclosing(text.stream("chat/completions", {**body, **more})) as blocks:
-                async for block in blocks:
-                    for chunk in _parsed(block):
-                        yield chunk
-            return
+            with named_as_asked():
+                async with aclosing(text.stream("chat/completions", {**body, **more})) as blocks:
+                    async for block in blocks:
+                        for chunk in _parsed(block):
+                            yield chunk
+                return
         except InvalidRequest as error:
             body = _shorten(asked, body, error)
 

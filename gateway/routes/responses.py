@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from gateway.keys import Key, caller
 from gateway.responses.asked import Asked, Prompt
 from gateway.responses.building import Building
+from gateway.responses.chat_body import named_as_asked
 from gateway.responses.compaction import SUMMARY_TOKENS, asking, pack
 from gateway.responses.generating import as_openai, bare_events, later, stream, whole
 from gateway.responses.response import response_usage
@@ -109,8 +110,9 @@ async def compact(body: PromptRequest, request: Request, key: Caller, store: Res
 
 async def _chat(request: Request, body: Json) -> Any:
     text: Text = request.app.state.adapter.offered_text()
-    async with while_connected(request.receive):
-        return orjson.loads(await text.answer("chat/completions", body))
+    with named_as_asked():
+        async with while_connected(request.receive):
+            return orjson.loads(await text.answer("chat/completions", body))
 
 
 @router.get("/{response_id}", response_model=None, responses=ANSWER_OR_EVENTS)

@@ -7,8 +7,6 @@ from pydantic import Field
 from shared.wire.stored import Metadata
 from shared.wire.text import NotOffered, Wire
 
-MAX_INPUT = 4 * 2**20
-"""Characters of a text, or items of a list."""
 Input = str | list[dict[str, Any]]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
@@ -36,7 +34,7 @@ class PromptRequest(Wire):
     """All that the model is to read."""
 
     model: str | None = None
-    input: Input | None = Field(None, max_length=MAX_INPUT)
+    input: Input | None = None
     instructions: str | None = None
     previous_response_id: str | None = None
     conversation: str | ConversationRef | None = Field(None, description="its items come before the input")

@@ -88,28 +88,28 @@ async def test_a_reference_stands_for_its_item(sdk: openai.AsyncOpenAI, script: 
     assert gone.value.param == "input[1].id"
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "param"),
-    [
-        ("", {"metadata": {"a": 1}}, "metadata.a"),
-        ("", {"items": [{"role": "user"}]}, "items[0].content"),
-        ("", {"items": [{"role": "user", "content": "x"}] * 21}, "items"),
-        ("", {"items": [{"type": "message", "role": "user", "id": "a", "content": "x"}] * 2}, "items[1].id"),
-        ("/{id}", {}, "metadata"),
-        ("/{id}/items", {}, "items"),
-        ("/{id}/items", {"items": []}, "items"),
-        ("/{id}/items", {"items": [{"type": "web_search_call"}]}, "items[0].type"),
-        ("/{id}/items?limit=0", None, "limit"),
-        ("/{id}/items?after=nope", None, "after"),
-        ("/{id}/items/nope", None, "item_id"),
-        ("/nope", None, "conversation_id"),
-    ],
-)
-async def test_bad_input_names_the_field(client: httpx.AsyncClient, path: str, body: Any, param: str) -> None:
+WRONG: list[tuple[str, Any, str]] = [
+    ("", {"metadata": {"a": 1}}, "metadata.a"),
+    ("", {"items": [{"role": "user"}]}, "items[0].content"),
+    ("", {"items": [{"role": "user", "content": "x"}] * 21}, "items"),
+    ("", {"items": [{"type": "message", "role": "user", "id": "a", "content": "x"}] * 2}, "items[1].id"),
+    ("/{id}", {}, "metadata"),
+    ("/{id}/items", {}, "items"),
+    ("/{id}/items", {"items": []}, "items"),
+    ("/{id}/items", {"items": [{"type": "web_search_call"}]}, "items[0].type"),
+    ("/{id}/items?limit=0", None, "limit"),
+    ("/{id}/items?after=nope", None, "after"),
+    ("/{id}/items/nope", None, "item_id"),
+    ("/nope", None, "conversation_id"),
+]
+
+
+async def test_bad_input_names_the_field(client: httpx.AsyncClient) -> None:
     id = (await client.post("/v1/conversations")).json()["id"]
-    url = "/v1/conversations" + path.format(id=id)
-    answer = await (client.get(url) if body is None else client.post(url, json=body))
-    assert answer.status_code in (400, 404) and answer.json()["error"]["param"] == param, answer.text
+    for path, body, param in WRONG:
+        url = "/v1/conversations" + path.format(id=id)
+        answer = await (client.get(url) if body is None else client.post(url, json=body))
+        assert answer.status_code in (400, 404) and answer.json()["error"]["param"] == param, (path, body, answer.text)
     assert (await client.get(f"/v1/conversations/{id}/items")).json()["data"] == []
 
 

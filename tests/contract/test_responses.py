@@ -17,6 +17,7 @@ from shared.wire.responses import ResponseRequest
 from tests.contract.upstream import MODELS, WORDS, Script
 
 SAID = "".join(WORDS)
+TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}
 
 
 @pytest.fixture
@@ -95,10 +96,21 @@ async def test_names_of_events_are_their_types(client: httpx.AsyncClient) -> Non
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(("said", "status"), [("bad field", 400), ("busy", 429), ("broken", 502)])
-async def test_a_refusal_keeps_its_status(client: httpx.AsyncClient, said: str, status: int, stream: bool) -> None:
+@pytest.mark.parametrize(
+    ("said", "status", "param"),
+    [("bad field", 400, "temperature"), ("too long", 400, "input"), ("busy", 429, None), ("broken", 502, None)],
+)
+async def test_a_refusal_keeps_its_status_and_names_the_field(
+    client: httpx.AsyncClient, said: str, status: int, param: str | None, stream: bool
+) -> None:
     answer = await client.post("/v1/responses", json={"input": said, "stream": stream})
-    assert answer.status_code == status and set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (status, param) and set(error) == {
+        "message",
+        "type",
+        "param",
+        "code",
+    }
 
 
 async def test_a_late_failure_is_a_failed_response(sdk: openai.AsyncOpenAI) -> None:
@@ -109,40 +121,41 @@ async def test_a_late_failure_is_a_failed_response(sdk: openai.AsyncOpenAI) -> N
         await sdk.responses.retrieve(events[-1].response.id)
 
 
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({}, "input"),
-        ({"input": ""}, "input"),
-        ({"input": []}, "input"),
-        ({"input": 3}, "input"),
-        ({"input": [{"type": "reasoning"}]}, "input"),
-        ({"input": [{"type": "computer_call"}]}, "input[0].type"),
-        ({"input": [{"type": ["x"]}]}, "input[0].type"),
-        ({"input": [{"role": "boss", "content": "x"}]}, "input[0].role"),
-        ({"input": [{"role": "user", "content": 3}]}, "input[0].content"),
-        ({"input": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "input[0].content[0].type"),
-        ({"input": [{"role": "user", "content": ["x"]}]}, "input[0].content[0].type"),
-        ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
-        ({"input": "x", "tools": [{"type": "web_search"}]}, "tools[0].type"),
-        ({"input": "x", "tool_choice": "required"}, "tool_choice"),
-        ({"input": "x", "background": True, "store": False}, "background"),
-        ({"input": "x", "conversation": "conv_1"}, "conversation"),
-        ({"input": "x", "conversation": {"id": 3}}, "conversation.id"),
-        ({"input": "x", "conversation": "conv_1", "previous_response_id": "resp_1"}, "conversation"),
-        ({"input": [{"type": "item_reference", "id": "msg_none"}]}, "input[0].id"),
-        ({"input": [{"type": "compaction", "encrypted_content": "W10="}]}, "input[0].encrypted_content"),
-        ({"input": "x", "text": {"format": {"type": "json_schema", "schema": {}}}}, "text.format.name"),
-        ({"input": "x", "tools": [{"type": "function"}]}, "tools[0].name"),
-        ({"input": "x", "prompt": {"id": "p"}}, "prompt"),
-        ({"input": "x", "max_output_tokens": 0}, "max_output_tokens"),
-        ({"input": "x", "temperature": 3}, "temperature"),
-        ({"input": "x", "previous_response_id": "resp_none"}, "previous_response_id"),
-    ],
-)
-async def test_bad_input_names_the_field(client: httpx.AsyncClient, body: Any, param: str) -> None:
-    answer = await client.post("/v1/responses", json=body)
-    assert answer.status_code in (400, 404) and answer.json()["error"]["param"] == param, answer.text
+WRONG: list[tuple[Any, str]] = [
+    ({}, "input"),
+    ({"input": ""}, "input"),
+    ({"input": []}, "input"),
+    ({"input": 3}, "input"),
+    ({"input": [{"type": "reasoning"}]}, "input"),
+    ({"input": [{"type": "computer_call"}]}, "input[0].type"),
+    ({"input": [{"type": ["x"]}]}, "input[0].type"),
+    ({"input": [{"role": "boss", "content": "x"}]}, "input[0].role"),
+    ({"input": [{"role": "user", "content": 3}]}, "input[0].content"),
+    ({"input": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "input[0].content[0].type"),
+    ({"input": [{"role": "user", "content": ["x"]}]}, "input[0].content[0].type"),
+    ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
+    ({"input": "x", "tools": [{"type": "web_search"}]}, "tools[0].type"),
+    ({"input": "x", "tool_choice": "required"}, "tool_choice"),
+    ({"input": "x", "background": True, "store": False}, "background"),
+    ({"input": "x", "conversation": "conv_1"}, "conversation"),
+    ({"input": "x", "conversation": {"id": 3}}, "conversation.id"),
+    ({"input": "x", "conversation": "conv_1", "previous_response_id": "resp_1"}, "conversation"),
+    ({"input": [{"type": "item_reference", "id": "msg_none"}]}, "input[0].id"),
+    ({"input": [{"type": "compaction", "encrypted_content": "W10="}]}, "input[0].encrypted_content"),
+    ({"input": "x", "text": {"format": {"type": "json_schema", "schema": {}}}}, "text.format.name"),
+    ({"input": "x", "tools": [{"type": "function"}]}, "tools[0].name"),
+    ({"input": "x", "tools": [TOOL], "tool_choice": {"type": "function"}}, "tool_choice.name"),
+    ({"input": "x", "prompt": {"id": "p"}}, "prompt"),
+    ({"input": "x", "max_output_tokens": 0}, "max_output_tokens"),
+    ({"input": "x", "temperature": 3}, "temperature"),
+    ({"input": "x", "previous_response_id": "resp_none"}, "previous_response_id"),
+]
+
+
+async def test_bad_input_names_the_field(client: httpx.AsyncClient) -> None:
+    for body, param in WRONG:
+        answer = await client.post("/v1/responses", json=body)
+        assert answer.status_code in (400, 404) and answer.json()["error"]["param"] == param, (body, answer.text)
 
 
 async def test_another_keys_responses_are_not_there(app: FastAPI, client: httpx.AsyncClient) -> None:
@@ -175,7 +188,7 @@ def test_tools_and_formats_become_chats() -> None:
         {
             "input": "x",
             "tools": [
-                {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True},
+                TOOL,
                 {"type": "custom", "name": "g", "format": {"type": "grammar", "syntax": "regex", "definition": "a+"}},
             ],
             "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}]},
