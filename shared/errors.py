@@ -101,6 +101,14 @@ class StorageFull(ServiceError):
     should_retry = False
 
 
+class IsolationRefused(ServiceError):
+    """The kernel does not let a program be locked in, so it is not run."""
+
+    status = 501
+    default_code = "isolation_refused"
+    should_retry = False
+
+
 ERRORS: tuple[type[ServiceError], ...] = (
     InvalidRequest,
     Unauthorized,
