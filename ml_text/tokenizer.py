@@ -1,5 +1,7 @@
-"""A byte-level BPE tokenizer trained on one's own data, with the chat template of the models that begin here."""
+"""Tokenizers made from one's own data, with the chat template of the models that begin here: byte-level BPE, or
+characters."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -60,8 +62,29 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context_length: int) 
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
+    return _with_template(bpe, context_length)
+
+
+def train_character_tokenizer(texts: Iterable[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerFast:
+    """At most `vocab_size` tokens: 5 special, 256 bytes, and the characters that are most frequent in `texts`.
+
+    A character that is none of them is spelt by its bytes, so every text comes back as it was.
+    """
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    names = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256))]
+    names += [character for character, _ in counts.most_common(vocab_size - len(names))]
+    vocabulary = {name: number for number, name in enumerate(names)}
+    characters = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
+    characters.add_special_tokens(SPECIAL)
+    characters.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return _with_template(characters, context_length)
+
+
+def _with_template(tokenizer: Tokenizer, context_length: int) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
+        tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
         extra_special_tokens=list(ROLES.values()),

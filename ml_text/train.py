@@ -1,7 +1,8 @@
 """python -m ml_text.train [METHOD] [--model NAME] [--use-lora] --dataset FILE… [options]: picks from TRAINERS.
 
-Without METHOD, `--use-lora` means lora and no `--model` means scratch. Exit status: 0 done, 2 bad arguments or data,
-130 and 143 stopped by Ctrl-C and SIGTERM after a checkpoint was written.
+Without METHOD, `--use-lora` means lora, no `--model` scratch, else it is sft; `--quick-start` is five minutes with
+small settings. On several processors or machines: `accelerate launch … -m ml_text.train …`. Exit status: 0 done, 2 bad
+arguments or data, 130 and 143 stopped by Ctrl-C and SIGTERM after a checkpoint was written.
 """
 
 import json
@@ -13,9 +14,11 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from transformers.utils import logging
 
+from ml_text import memory
 from ml_text.settings import TextSettings
 from ml_text.trainers import TRAINERS
 from shared.errors import InvalidRequest, ServiceError
+from shared.training.processes import is_main
 from shared.training.settings import TrainingArgs
 from shared.training.signals import Interrupted
 
@@ -40,7 +43,14 @@ def main(argv: list[str]) -> int:
         option = f"--{error.param.replace('_', '-')}: " if error.param else ""
         print(f"{option}{error}", file=sys.stderr)
         return 2
-    print(made)
+    except (MemoryError, RuntimeError) as error:
+        if not memory.is_out_of_memory(error):
+            raise
+        less = "--batch-size 1, --sequence-length, --gradient-checkpointing, --use-lora with --quantize nf4"
+        print(f"out of memory; less is taken by {less} ({str(error).splitlines()[0]})", file=sys.stderr)
+        return 2
+    if is_main():
+        print(made)
     return 0
 
 

@@ -94,10 +94,8 @@ def _pair(item: Record) -> tuple[str, str]:
 
 
 def source_text(turns: Messages) -> str:
-    """What an encoder reads of a chat: one user's turn as it is, more turns with their roles."""
-    if len(turns) == 1:
-        return turns[0]["content"]
-    return "\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
+    """What an encoder reads of a chat: its wording, line after line, as the service will ask it."""
+    return "\n".join(turn["content"] for turn in turns if turn["content"])
 
 
 def _own_chats(chats: list[Messages], tokenizer: Any) -> Iterator[Sample]:

@@ -22,6 +22,7 @@ from ml_text.tokenizer import train_tokenizer
 from shared.errors import InvalidRequest
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
+from shared.training.processes import is_main, main_first
 from shared.training.settings import TrainingArgs
 
 Mode = Literal["mean", "cls", "lasttoken"]
@@ -94,7 +95,7 @@ def load(args: Args, settings: TextSettings, folder: Path, read: list[pairs.Pair
         return model, catalog.load_tokenizer(source.folder), pooling
     if args.tokenizer:
         tokenizer = catalog.load_tokenizer(sources.fetch(args.tokenizer).folder)
-    elif args.resume and (folder / "tokenizer" / "tokenizer.json").is_file():
+    elif (args.resume or not is_main()) and (folder / "tokenizer" / "tokenizer.json").is_file():
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
     else:
         tokenizer = train_tokenizer(pairs.texts(read), args.vocab_size, args.sequence_length)
@@ -104,13 +105,13 @@ def load(args: Args, settings: TextSettings, folder: Path, read: list[pairs.Pair
 
 def main(args: Args, settings: TextSettings) -> str:
     name = args.name or f"{args.dataset[0].stem}-embedding"
-    folder = prepare_folder(args, settings.data_dir, name)
-    sha256 = data.digest(args.dataset)
-    skipped = data.Skipped()
-    read = list(pairs.read(args.dataset, args.on_bad_row, skipped))
-    if len(read) < 2:
-        raise InvalidRequest(f"{len(read)} pairs are too few to tell apart", param="dataset")
-    model, tokenizer, pooling = load(args, settings, folder, read)
+    with main_first():
+        folder = prepare_folder(args, settings.data_dir, name)
+        sha256 = data.digest(args.dataset)
+        read = list(pairs.read(args.dataset, args.on_bad_row, data.Skipped()))
+        if len(read) < 2:
+            raise InvalidRequest(f"{len(read)} pairs are too few to tell apart", param="dataset")
+        model, tokenizer, pooling = load(args, settings, folder, read)
     if pooling.dense:
         raise InvalidRequest(
             f"{args.model} has a dense layer behind its pooling, which is not trained here", param="model"

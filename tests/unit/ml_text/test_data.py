@@ -1,6 +1,7 @@
 """Datasets: every kind of row in every kind of file, bad rows by number and reason, and what is learnt of them."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,112 @@ def test_a_bad_file_is_named(tmp_path, name, content, reason):
     with pytest.raises(InvalidRequest, match=reason) as error:
         list(data.read([tmp_path / name]))
     assert error.value.param == "dataset"
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl", "rows.csv"])
+def test_a_large_file_is_never_in_memory(tmp_path, name):
+    """9 MB, which would be more as objects; at most a few at once."""
+    rows = ({"text": f"row {number} " + "x" * 200} for number in range(40_000))
+    with (tmp_path / name).open("w") as file:
+        if name.endswith(".csv"):
+            file.write("text\n" + "".join(f"{row['text']}\n" for row in rows))
+        else:
+            opening, between, end = ("[", ",\n", "]") if name.endswith(".json") else ("", "\n", "")
+            file.write(opening + between.join(map(json.dumps, rows)) + end)
+    tracemalloc.start()
+    assert sum(1 for _ in data.read([tmp_path / name])) == 40_000
+    assert tracemalloc.get_traced_memory()[1] < 6e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('[{"text": "a"} {"text": "b"}]', "row 1: a comma"),
+        ('[{"text": "a"},', "row 2: Expecting value"),
+        ('[{"text": "a"}, {"text": }]', "row 2: Expecting value"),
+        ('[{"text": "a"}] 3', "row 1: there is more behind"),
+        ("[" * 100_000, "row 1: nested too deeply"),
+    ],
+)
+def test_a_broken_list_is_named_by_row(tmp_path, text, reason):
+    (tmp_path / "rows.json").write_text(text)
+    with pytest.raises(InvalidRequest, match=reason):
+        list(data.read([tmp_path / "rows.json"]))
+
+
+def test_a_list_that_is_cut_anywhere_by_the_window(tmp_path, monkeypatch):
+    from ml_text.data import files
+
+    monkeypatch.setattr(files, "CHUNK", 3)
+    rows = [{"text": f"é\\u00e9 {number}", "more": [number, {"deep": "]},["}]} for number in range(30)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows, indent=1))
+    assert [row for _, row in data.rows(tmp_path / "rows.json")] == rows
+    (tmp_path / "rows.json").write_text("[12345, 67890]")
+    assert [row for _, row in data.rows(tmp_path / "rows.json")] == [12345, 67890]
+
+
+def test_tables_with_odd_rows(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("text,other\nfine,1\ntoo,many,cells\nshort\n")
+    skipped = data.Skipped()
+    assert list(data.read([file], "skip", skipped)) == ["fine", "short"]
+    assert skipped.bad == ["rows.csv, row 2: 1 cells more than there are columns"]
+
+
+def test_turns_as_openai_has_them(tokenizer):
+    """Weights, parts, developers, tools and their calls; what has weight 0 is not learnt."""
+    call = {"type": "function", "function": {"name": "time", "arguments": '{"city": "Porto"}'}}
+    turns = [
+        {"role": "developer", "content": [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]},
+        {"role": "user", "content": "time?"},
+        {"role": "assistant", "content": None, "tool_calls": [call], "weight": 0},
+        {"role": "tool", "content": "noon", "tool_call_id": "1"},
+        {"role": "assistant", "content": "Noon."},
+    ]
+    chat = data.record({"messages": turns, "tools": [{"type": "function", "function": {"name": "time"}}]})
+    assert [turn["role"] for turn in chat] == ["system", "user", "assistant", "user", "assistant"]
+    assert chat[0]["content"].startswith("Be brief.") and '{"name": "time"}' in chat[0]["content"]
+    assert chat[2]["content"] == '<tool_call>\n{"name":"time","arguments":{"city":"Porto"}}\n</tool_call>'
+    (sample,) = data.encode([chat], tokenizer, 1000, data.Skipped())
+    assert tokenizer.decode(sample.ids[sample.loss]) == "Noon.<|end|>"
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_turns_of_weight_0_by_other_templates(marked):
+    other = train_tokenizer(["some words"], 300, 128)
+    said = "{% generation %}{{ m['content'] }}{% endgeneration %}" if marked else "{{ m['content'] }}"
+    other.chat_template = (
+        "{% for m in messages %}{% if m['role'] == 'assistant' %}[a]" + said + "{% else %}[u]{{ m['content'] }}"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}"
+    )
+    chat = [{"role": role, "content": f"{role}{n}"} for n in range(3) for role in ("user", "assistant")]
+    chat[3]["weight"] = 0
+    (sample,) = data.encode([chat], other, 1000, data.Skipped())
+    assert other.decode(sample.ids[sample.loss]) == "assistant0assistant2"
+
+
+def test_a_template_that_refuses_is_told():
+    other = train_tokenizer(["some words"], 300, 128)
+    other.chat_template = "{{ raise_exception('no system here') }}"
+    with pytest.raises(InvalidRequest, match="refuses a row: no system here"):
+        list(data.encode([CHAT["messages"]], other, 1000, data.Skipped()))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"prompt": "p", "chosen": "a", "rejected": "a"}, "chosen and rejected are the same"),
+        ({"prompt": "p", "chosen": "a"}, "rejected is a string, not NoneType"),
+        ({"prompt": "p", "chosen": [{"role": "user", "content": "x"}], "rejected": "b"}, "chosen is one message"),
+        ({"input": "x", "preferred_output": [], "non_preferred_output": []}, "input is an object"),
+        ({"text": "x"}, "this one has text"),
+    ],
+)
+def test_bad_preferences_are_named(tmp_path, row, reason):
+    file = write(tmp_path / "rows.jsonl", row)
+    with pytest.raises(InvalidRequest, match=f"rows.jsonl, row 1: .*{reason}"):
+        list(data.read_preferences([file], "stop", data.Skipped()))
 
 
 def test_our_rendering_is_the_templates(tokenizer):

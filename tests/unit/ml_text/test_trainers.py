@@ -57,6 +57,11 @@ async def answer(tmp_path: Path, model: str, prompt: str) -> str:
     ("method", "options"),
     [
         ("scratch", ["--preset=tiny", "--context-length=128", "--learning-rate=0.01", "--max-steps=120"]),
+        (
+            "scratch",
+            "--preset=tiny --context-length=128 --learning-rate=0.02 --max-steps=150 --batch-size=10"
+            " --architecture=lstm --tokenizer=character --width=48 --layers=1".split(),
+        ),
         ("sft", ["--model=small-base", "--learning-rate=0.01", "--max-steps=60", "--gradient-checkpointing"]),
         ("lora", ["--model=small-base", "--learning-rate=0.02", "--max-steps=60", "--dropout=0"]),
     ],

@@ -21,7 +21,7 @@ def loss(model, rows: Rows, index: np.ndarray) -> float:
     return F.cross_entropy(logits.flatten(0, 1), batch["targets"].flatten(), reduction="sum").item()
 
 
-@pytest.mark.parametrize("family", list(catalog.FAMILIES))
+@pytest.mark.parametrize("family", [name for name, row in catalog.FAMILIES.items() if row.kind != "encoder-decoder"])
 def test_packed_samples_do_not_see_each_other(family: str):
     """Sliding windows included: two of the samples are longer than the tiny models' 24 tokens."""
     torch.manual_seed(0)
