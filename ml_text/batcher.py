@@ -1,8 +1,7 @@
 """Continuous batching: one thread per loaded model runs prompts and steps; requests enter and leave between steps.
 
 Requests of one adapter form a `Group` with its own cache and its own forward pass, so a reply can only come from the
-adapter that was asked for. A group's rows are its cache's slots in the same order; a prompt still being read is the
-slot after the last row.
+adapter that was asked for. A beam search is a request with rows of its own, one step of which goes between the others.
 """
 
 import logging
@@ -14,31 +13,14 @@ import torch
 from torch import Tensor
 
 from ml_text import memory
+from ml_text.beams import BeamSearch
 from ml_text.forward import Forward, RowCache
+from ml_text.groups import Group
 from ml_text.job import Delta, Job
 from ml_text.slots import Decode, Prefill
 from shared.errors import OutOfMemory, Overloaded, ServiceError
 
 log = logging.getLogger(__name__)
-
-
-class Group:
-    """The requests of one adapter."""
-
-    def __init__(self, forward: Forward, cache: RowCache) -> None:
-        self.forward = forward
-        self.cache = cache
-        self.rows: list[Job] = []
-        self.reading: Job | None = None
-        self.waiting: deque[Job] = deque()
-
-    @property
-    def being_read(self) -> list[Job]:
-        return [self.reading] if self.reading else []
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.rows or self.reading or self.waiting)
 
 
 class Batcher:
@@ -115,11 +97,11 @@ class Batcher:
     @property
     def waiting(self) -> int:
         groups = list(self._groups.values())
-        return sum(not job.cancelled for group in groups for job in [*group.waiting, *group.being_read])
+        return sum(not job.cancelled for group in groups for job in group.before_first_token)
 
     @property
     def running(self) -> int:
-        return sum(not job.cancelled for group in list(self._groups.values()) for job in list(group.rows))
+        return sum(not job.cancelled for group in list(self._groups.values()) for job in group.started)
 
     # in the batcher's thread
 
@@ -136,7 +118,7 @@ class Batcher:
                 call()
             self._step()
         for group in self._groups.values():
-            for job in [*group.rows, *group.waiting, *group.being_read]:
+            for job in [*group.started, *group.before_first_token]:
                 self._fail(job, Overloaded("the model was unloaded", retry_after_s=1))
         self._flush()
 
@@ -144,9 +126,12 @@ class Batcher:
         """Drop what was cancelled, read some of the prompts, then one more token for every row."""
         budget = self._prefill_tokens
         for key, group in list(self._groups.items()):
-            self._drop_cancelled(group)
+            with self._wake:
+                group.drop_cancelled()
             while budget > 0 and (spent := self._read_some(group, budget)):
                 budget -= spent
+            for search in list(group.searches):
+                self._search(group, search)
             if group.rows:
                 self._decode(group)
             with self._wake:
@@ -154,30 +139,27 @@ class Batcher:
                     del self._groups[key]
         self._flush()
 
-    def _drop_cancelled(self, group: Group) -> None:
-        with self._wake:
-            group.waiting = deque(job for job in group.waiting if not job.cancelled)
-        if group.reading and group.reading.cancelled:
-            group.reading = None
-        for index in reversed(range(len(group.rows))):
-            if group.rows[index].cancelled:
-                self._leave(group, index)
-
     def _read_some(self, group: Group, budget: int) -> int:
         """Put up to `budget` tokens of the next prompt into the cache; how many, 0 when there is nothing to read."""
         if group.reading is None:
             with self._wake:
                 if not group.waiting or self.running >= self._slots:
                     return 0
-                group.reading = group.waiting.popleft()
+                job = group.waiting.popleft()
+                if job.beams:
+                    search = BeamSearch(job, group.forward, self._new_cache(), self._prefill_tokens)
+                    group.searches.append(search)
+                    return 1
+                group.reading = job
         job, slot = group.reading, len(group.rows)
         # a prompt is cut at the same places whoever else is there, so its numbers are the same too
         count = min(len(job.prompt_ids) - job.read, self._prefill_tokens)
         try:
-            group.cache.reserve(slot + 1, job.read + count + 1)
+            source = job.source(group.cache.rows.device)
+            group.cache.reserve(slot + 1, job.read + count + 1, len(job.source_ids or ()))
             ids = torch.tensor([job.prompt_ids[job.read : job.read + count]], device=group.cache.rows.device)
             keep = 1 if job.logprobs is None else job.logprobs.positions(count)
-            logits = group.forward(ids, Prefill(slot, job.read, count), group.cache, keep)[0]
+            logits = group.forward(ids, Prefill(slot, job.read, count, source), group.cache, keep)[0]
             job.score_prompt(logits, count)
             job.read += count
             if job.read == len(job.prompt_ids):
@@ -187,14 +169,27 @@ class Batcher:
                     return count
                 group.rows.append(job)
                 if self._add(job, job.sampler.pick(logits[-1], job.prompt_ids, [], job.mask), logits[-1]):
-                    self._leave(group, len(group.rows) - 1)
+                    group.leave(len(group.rows) - 1)
         except Exception as error:  # this request's alone: the others and the thread go on
             if group.reading is job:
                 group.reading = None
             elif group.rows and group.rows[-1] is job:
                 group.rows.pop()
             self._fail(job, error)
-        return count
+        return count + len(job.source_ids or ())
+
+    def _search(self, group: Group, search: BeamSearch) -> None:
+        """One step of a beam search."""
+        try:
+            answers = search.step()
+            self.generated += sum(delta.tokens for delta in answers)
+        except Exception as error:
+            self._fail(search.job, error)
+            group.searches.remove(search)
+            return
+        if answers:
+            self._outbox += [(search.job, delta) for delta in answers]
+            group.searches.remove(search)
 
     def _decode(self, group: Group) -> None:
         if not self._make_room(group):
@@ -222,42 +217,32 @@ class Batcher:
                 self._fail(job, error)
                 done = True
             if done:
-                self._leave(group, index)
+                group.leave(index)
 
     def _make_room(self, group: Group) -> bool:
         """The cache holds one more position of every row; rows that cannot have it are refused, longest first."""
         while group.rows:
             slots = len(group.rows) + (group.reading is not None)
-            longest = max(range(len(group.rows)), key=lambda index: group.rows[index].length)
+            longest = group.longest
             try:
                 group.cache.reserve(slots, Decode(group.cache.rows, group.rows[longest].length).length)
                 return True
             except Exception as error:
                 self._fail(group.rows[longest], error)
-                self._leave(group, longest)
+                group.leave(longest)
         return False
 
     def _decode_failed(self, group: Group, error: Exception) -> None:
         """Out of memory: only the longest row has to go; any other failure concerns every row of this pass."""
         if memory.is_out_of_memory(error):
-            longest = max(range(len(group.rows)), key=lambda index: group.rows[index].length)
+            longest = group.longest
             self._fail(group.rows[longest], error)
-            self._leave(group, longest)
+            group.leave(longest)
             return
         for job in group.rows:
             self._fail(job, error)
         while group.rows:
-            self._leave(group, len(group.rows) - 1)
-
-    def _leave(self, group: Group, index: int) -> None:
-        """Take row `index` out and close the gap, so that slots stay 0…n-1."""
-        rows, last = group.rows, len(group.rows) - 1
-        if index != last:
-            group.cache.move(last, index, rows[last].length)
-            rows[index] = rows[last]
-        rows.pop()
-        if group.reading:
-            group.cache.move(last + 1, last, group.reading.read)
+            group.leave(len(group.rows) - 1)
 
     def _add(self, job: Job, token: int, logits: Tensor) -> bool:
         """Add `token`, picked from `logits` (V,), to the answer; True when that was the last one."""

@@ -24,6 +24,13 @@ SHORT_NAMES = {
     "llama-3.2-1b": "meta-llama/Llama-3.2-1B-Instruct",
     "qwen-0.5b": "Qwen/Qwen2.5-0.5B-Instruct",
     "gemma-2b": "google/gemma-2b-it",
+    "t5-small": "google-t5/t5-small",
+    "t5-base": "google-t5/t5-base",
+    "flan-t5-small": "google/flan-t5-small",
+    "flan-t5-base": "google/flan-t5-base",
+    "flan-t5-large": "google/flan-t5-large",
+    "bart-base": "facebook/bart-base",
+    "bart-large-cnn": "facebook/bart-large-cnn",
 }
 
 # starter: 4.8M weights, 9.7 MB in bf16. Tied embeddings and two key/value heads leave the weights to depth.
@@ -44,8 +51,10 @@ class Family:
     """Config fields of a model for tests: 2 layers, width 32."""
     windows: Literal["none", "all", "by layer"] = "none"
     """Which layers look back only `sliding_window` tokens: what kind of attention mask the model takes."""
-    kind: Literal["decoder", "recurrent"] = "decoder"
-    """What it keeps of the tokens before: keys and values, or a state of fixed size."""
+    kind: Literal["decoder", "recurrent", "encoder-decoder"] = "decoder"
+    """What it keeps of the tokens before: keys and values, a state of fixed size, or of what an encoder read too."""
+    context_length: int | None = None
+    """The most tokens, where the config has no end for them."""
 
 
 _TINY = {
@@ -55,6 +64,32 @@ _TINY = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "max_position_embeddings": 256,
+}
+
+_TINY_T5 = {
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "num_heads": 4,
+    "relative_attention_num_buckets": 8,
+    "relative_attention_max_distance": 20,
+    "decoder_start_token_id": 0,
+}
+_T5_LENGTH = 2048
+"""Positions are relative, so nothing ends here; a table of every pair grows to gigabytes some way beyond."""
+_TINY_BART = {
+    "d_model": 32,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 64,
+    "decoder_ffn_dim": 64,
+    "max_position_embeddings": 256,
+    "decoder_start_token_id": 1,
+    "forced_eos_token_id": None,
 }
 
 FAMILIES: dict[str, Family] = {
@@ -73,6 +108,12 @@ FAMILIES: dict[str, Family] = {
         windows="by layer",
     ),
     "lstm": Family({"hidden_size": 32, "num_hidden_layers": 2, "max_position_embeddings": 256}, kind="recurrent"),
+    "t5": Family(_TINY_T5, kind="encoder-decoder", context_length=_T5_LENGTH),
+    "mt5": Family(
+        {**_TINY_T5, "feed_forward_proj": "gated-gelu"}, kind="encoder-decoder", context_length=_T5_LENGTH
+    ),  # FLAN-T5 and T5 1.1 have its layers too
+    "bart": Family(_TINY_BART, kind="encoder-decoder"),
+    "pegasus": Family(_TINY_BART, kind="encoder-decoder"),
 }
 
 _TINY_ENCODER = {
@@ -119,9 +160,10 @@ def get_family(config: "PreTrainedConfig") -> Family:
 
 
 def context_length(config: "PreTrainedConfig") -> int:
-    """The most tokens that the model can be given."""
-    family = ENCODERS.get(config.model_type)
-    return config.max_position_embeddings - (family.reserved_positions if family else 0)
+    """The most tokens that the model can be given; an encoder-decoder reads and writes so many each."""
+    if config.model_type in ENCODERS:
+        return config.max_position_embeddings - ENCODERS[config.model_type].reserved_positions
+    return FAMILIES[config.model_type].context_length or config.max_position_embeddings
 
 
 def is_encoder(folder: Path) -> bool:
@@ -131,13 +173,20 @@ def is_encoder(folder: Path) -> bool:
 
 def build(family: str, **overrides: Any) -> "PreTrainedModel":
     """A model of `family` with random weights, tiny unless `overrides` (fields of its config) say otherwise."""
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModel
 
     if family in ENCODERS:
         return AutoModel.from_config(AutoConfig.for_model(family, **{**ENCODERS[family].tiny, **overrides}))
     _register()
     config = AutoConfig.for_model(family, **{**FAMILIES[family].tiny, **overrides})
-    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+    return _auto(config).from_config(config, attn_implementation="sdpa")
+
+
+def _auto(config: "PreTrainedConfig") -> Any:
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    seq2seq = FAMILIES[config.model_type].kind == "encoder-decoder"
+    return AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
 
 
 @cache
@@ -166,19 +215,18 @@ def load_config(folder: Path) -> "PreTrainedConfig":
 def load_model(
     folder: Path, dtype: "torch.dtype", quantize: str | None = None, device: str = "cpu"
 ) -> "PreTrainedModel":
-    """The causal LM in `folder`, in inference mode. Only safetensors are read and no code of the repository runs.
+    """The language model in `folder`, in inference mode. Only safetensors are read and no code of the repository runs.
 
     InvalidRequest when the files are broken or do not hold all of the model's weights.
     """
-    from transformers import AutoModelForCausalLM
-
-    get_family(load_config(folder))
+    config = load_config(folder)
+    get_family(config)
     extra: dict[str, Any] = {"attn_implementation": "sdpa"}
     if quantize:
         extra["quantization_config"] = _quantization(quantize, dtype)
     if quantize or device != "cpu":
         extra["device_map"] = {"": device}
-    model = _load(AutoModelForCausalLM, folder, dtype, extra)
+    model = _load(_auto(config), folder, dtype, extra)
     _keep_layout(model)
     return model
 

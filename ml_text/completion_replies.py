@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ml_text.replies import chunk_head, requests_of, spelled, together, usage, whole
+from ml_text.replies import chunk_head, generated, requests_of, spelled, together, usage, whole
+from ml_text.searches import is_searched
 from shared.errors import InvalidRequest
 from shared.wire.completions import Completion, CompletionChoice, CompletionLogprobs, CompletionRequest
 from shared.wire.text import Usage
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 async def completion(engine: "Engine", body: CompletionRequest) -> Completion:
     check(body)
-    runs = body.best_of or body.n or 1
+    runs = _runs(body)
     done = await whole(engine, _requests(body, runs))
     kept = [one for at in range(0, len(done), runs) for one in _best(done[at : at + runs], body.n or 1)]
     return Completion(
@@ -70,8 +71,13 @@ def check(body: CompletionRequest) -> None:
     """Raises InvalidRequest for fields that do not go together."""
     if body.best_of is not None and body.best_of < (body.n or 1):
         raise InvalidRequest("best_of must be at least n", param="best_of")
-    if body.best_of is not None and body.best_of > (body.n or 1) and body.stream:
+    if _runs(body) > (body.n or 1) and body.stream:
         raise InvalidRequest("the best of several cannot be streamed", param="best_of")
+
+
+def _runs(body: CompletionRequest) -> int:
+    """How many answers are made to each prompt; with beams `best_of` is their number."""
+    return (None if is_searched(body) else body.best_of) or body.n or 1
 
 
 def prompts(given: str | Sequence[Any]) -> list[str | list[int]]:
@@ -112,7 +118,7 @@ def _alternatives(token: "TokenLogprob") -> dict[str, float] | None:
 def _requests(body: CompletionRequest, runs: int) -> "list[Request]":
     """One per choice, those of the same prompt beside each other."""
     top = body.logprobs
-    if top is None and body.best_of is not None and body.best_of > (body.n or 1):
+    if top is None and runs > (body.n or 1):
         top = 0  # the best is chosen by its score
     return [
         request
@@ -143,6 +149,4 @@ def _best(done: Sequence[Any], n: int) -> Sequence[Any]:
 
 def _usage(answers: "Sequence[Answer]", runs: int) -> Usage:
     """Each prompt counts once, however many answers it has; answers that were not the best count too."""
-    return usage(
-        sum(answer.prompt_tokens for answer in answers[::runs]), sum(answer.completion_tokens for answer in answers)
-    )
+    return usage(sum(answer.prompt_tokens for answer in answers[::runs]), generated(answers))

@@ -39,6 +39,18 @@ class TextStream:
         held, self._held = self._held, ""
         return text if self.stopped else text + held
 
+    def would_stop(self, ids: Sequence[int]) -> bool:
+        """Whether the newest of a whole answer's `ids` completes a stop string."""
+        if not self._stop:
+            return False
+        tail = self._decode(list(ids[-LONGEST_CHARACTER * max(map(len, self._stop)) :]))
+        return any(stop in tail for stop in self._stop)
+
+    def whole(self, ids: Sequence[int]) -> str:
+        """The text of a whole answer, up to a stop string."""
+        text = self._decode(list(ids)).rstrip(BROKEN)
+        return text[: min([len(text), *(at for stop in self._stop if (at := text.find(stop)) >= 0)])]
+
     def _release(self, text: str) -> str:
         if self.stopped or not self._stop:
             return "" if self.stopped else text

@@ -17,11 +17,11 @@ from ml_text.detokenize import TextStream
 from ml_text.embedder import Embedder
 from ml_text.encoder import Vectors
 from ml_text.grammar import CallPlan, Guard
-from ml_text.job import Delta, Job
+from ml_text.job import Beams, Delta, Job
 from ml_text.loading import Facts, Loaded
 from ml_text.logprobs import Logprobs, TokenLogprob
 from ml_text.pool import Lease, Pool
-from ml_text.prompts import PLAIN_STOP, chat_ids, text_ids
+from ml_text.prompts import PLAIN_STOP, chat_ids, source_ids, text_ids
 from ml_text.sampling import Sampler, Sampling
 from ml_text.settings import TextSettings
 from ml_text.sources import Source, Sources
@@ -47,6 +47,8 @@ class Request:
     """Fields of Sampling that the caller set; the model's own defaults fill the rest."""
     stop: Sequence[str] = ()
     response_format: dict[str, Any] | None = None
+    beams: Beams | None = None
+    """Search instead of drawing; several answers are told by their deltas' `choice`."""
     logprobs: int | None = None
     """How many alternatives to tell for each token; 0: the token's own log-probability alone."""
     score_prompt: bool = False
@@ -58,9 +60,9 @@ class Request:
     ignore_eos: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Answer:
-    """A running request: iterate over its deltas, the last of which has `finish_reason`."""
+    """A running request: iterate over its deltas. The last one of each of `choices` answers has `finish_reason`."""
 
     model: str
     prompt_tokens: int
@@ -69,6 +71,7 @@ class Answer:
     """The prompt as text, if it was asked for."""
     scores: Logprobs | None
     deltas: "asyncio.Queue[Delta]"
+    choices: int = 1
     completion_tokens: int = 0
 
     @property
@@ -77,14 +80,15 @@ class Answer:
         return self.scores.prompt if self.scores else ()
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
-        while True:
+        finished, left = 0, self.choices
+        while left:
             delta = await self.deltas.get()
             if delta.error is not None:
                 raise delta.error
-            self.completion_tokens = delta.tokens
-            yield delta
+            self.completion_tokens = finished + delta.tokens
             if delta.finish_reason:
-                return
+                finished, left = self.completion_tokens, left - 1
+            yield delta
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,10 @@ class Engine:
             batcher.submit(job, lease.forward)
             try:
                 base = lease.resident.base
-                echo = base.spell_all(job.prompt_ids, request.prompt) if request.echo else ""
-                yield Answer(source.name, len(job.prompt_ids), base.fingerprint, echo, job.logprobs, deltas)
+                read = job.source_ids or job.prompt_ids
+                echo = base.spell_all(read, request.prompt) if request.echo else ""
+                choices = request.beams.answers if request.beams else 1
+                yield Answer(source.name, len(read), base.fingerprint, echo, job.logprobs, deltas, choices)
             finally:
                 batcher.cancel(job)
 
@@ -164,18 +170,22 @@ def _emit(outbox: list[tuple[Job, Delta]]) -> None:
 def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> Job:
     """Tokenise and check, in a thread: a long prompt must not hold up the event loop."""
     base = lease.resident.base
+    facts = base.facts
+    if request.messages is None and request.prompt is None:
+        raise InvalidRequest("messages or prompt is missing", param="messages")
     # stop strings are about text, and where a call is required there is none
-    facts, stop = base.facts, [] if request.calls and request.calls.required else list(request.stop)
-    if request.messages is not None:
+    stop = [] if request.calls and request.calls.required else list(request.stop)
+    source: list[int] | None = None
+    if base.start_ids:
+        source, ids = _source(base, request), list(base.start_ids)
+    elif request.messages is not None:
         ids = chat_ids(base.tokenizer, request.messages, facts.context_length, request.tools)
         if not base.tokenizer.chat_template:
             stop.append(PLAIN_STOP)
-    elif request.prompt is not None:
+    else:
         # one that is only to be scored leaves no room for an answer
         longest = facts.context_length + (request.max_tokens == 0)
-        ids = text_ids(base.tokenizer, request.prompt, longest, facts.vocab_size)
-    else:
-        raise InvalidRequest("messages or prompt is missing", param="messages")
+        ids = text_ids(base.tokenizer, request.prompt or "", longest, facts.vocab_size)
     room = facts.context_length - len(ids)
     max_tokens = room if request.max_tokens is None else min(request.max_tokens, room)
     return Job(
@@ -186,10 +196,22 @@ def _prepare(lease: Lease, request: Request, deltas: "asyncio.Queue[Delta]") -> 
         emit=deltas.put_nowait,
         guard=_guard(base, request, max_tokens),
         logprobs=None if request.logprobs is None else Logprobs(request.logprobs, request.score_prompt, base.spell),
+        source_ids=source,
+        beams=request.beams,
         end_ids=frozenset() if request.ignore_eos else base.end_ids,
         group=lease.group,
         stream=request.stream,
     )
+
+
+def _source(base: Loaded, request: Request) -> list[int]:
+    if request.score_prompt:
+        raise InvalidRequest(
+            "an encoder reads the prompt, so it has no log-probabilities; leave out echo or logprobs", param="echo"
+        )
+    given: Any = request.prompt if request.messages is None else request.messages
+    facts = base.facts
+    return source_ids(base.tokenizer, given, facts.context_length, facts.vocab_size, request.tools)
 
 
 def _guard(base: Loaded, request: Request, max_tokens: int) -> Guard | None:

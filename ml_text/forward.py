@@ -10,11 +10,14 @@ from ml_text.slots import Place, SlotCache, mask
 class RowCache(Protocol):
     """What a model remembers of the requests in flight, one row each."""
 
-    rows: Tensor
-    """(S,) their numbers, on the model's device."""
+    @property
+    def rows(self) -> Tensor:
+        """(S,) their numbers, on the model's device."""
+        ...
 
-    def reserve(self, slots: int, length: int) -> None: ...
+    def reserve(self, slots: int, length: int, source: int = 0) -> None: ...
     def move(self, source: int, target: int, length: int) -> None: ...
+    def reorder(self, parents: Tensor, length: int) -> None: ...
 
 
 class Forward(Protocol):

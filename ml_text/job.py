@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
+import torch
 from torch import Tensor
 
 from ml_text.detokenize import TextStream
@@ -23,6 +24,18 @@ class Guard(Protocol):
     def admit(self, token: int) -> int: ...
 
 
+@dataclass(frozen=True)
+class Beams:
+    """How to search for the likeliest answer. `answers`, at most `width`, are told, the best first."""
+
+    width: int
+    answers: int = 1
+    length_penalty: float = 1.0
+    """The exponent of the length by which a sum of log-probabilities is divided: above 0 longer ones gain."""
+    early_stopping: bool | Literal["never"] = False
+    """True: end with `width` finished answers. False, "never": while a better one is likely, or possible at all."""
+
+
 @dataclass
 class Delta:
     """What one step adds to an answer; the last one has `finish_reason`."""
@@ -34,6 +47,8 @@ class Delta:
     logprobs: list[TokenLogprob] = field(default_factory=list[TokenLogprob])
     """Of the tokens of `text`, when they were asked for."""
     error: Exception | None = None
+    choice: int = 0
+    """Of a request with several answers, which."""
 
 
 @dataclass(eq=False)
@@ -41,12 +56,16 @@ class Job:
     """One answer to make. `emit` is called in the batcher's thread, at most once per step."""
 
     prompt_ids: list[int]
+    """What the (decoder's) answer goes on from."""
     max_tokens: int
     sampler: Sampler
     text: TextStream
     emit: Callable[[Delta], None]
     guard: Guard | None = None
     logprobs: Logprobs | None = None
+    source_ids: list[int] | None = None
+    """What an encoder is to read."""
+    beams: Beams | None = None
     end_ids: frozenset[int] = frozenset()
     group: str = ""
     stream: bool = True
@@ -72,6 +91,10 @@ class Job:
     def mask(self) -> Tensor | None:
         """(V,) bool: what the grammar allows next."""
         return self.guard.mask() if self.guard else None
+
+    def source(self, device: torch.device) -> Tensor | None:
+        """(1, E), with the first piece of the prompt."""
+        return torch.tensor([self.source_ids], device=device) if self.source_ids and not self.read else None
 
     def score_prompt(self, logits: Tensor, count: int) -> None:
         """A piece of the prompt was read: the next `count` tokens, with logits (Q, V)."""

@@ -45,6 +45,8 @@ class Loaded:
     defaults: dict[str, Any]
     """Sampling fields that the model's own generation config sets."""
     packed: bool
+    start_ids: tuple[int, ...]
+    """What an encoder-decoder's answer begins with, untold; of other models nothing."""
 
     @cached_property
     def grammars(self) -> GrammarCompiler:
@@ -100,7 +102,9 @@ def load(source: Source, settings: TextSettings) -> Loaded:
     model = catalog.load_model(source.folder, facts.dtype, settings.quantize, str(device))
     tokenizer = catalog.load_tokenizer(source.folder)
     packed = is_copied(facts, settings) and prepack.prepack(model, facts.dtype)
-    return Loaded(source, facts, model, tokenizer, _end_ids(model, tokenizer), _defaults(model), packed)
+    return Loaded(
+        source, facts, model, tokenizer, _end_ids(model, tokenizer), _defaults(model), packed, _start_ids(model)
+    )
 
 
 def is_copied(facts: Facts, settings: TextSettings) -> bool:
@@ -135,7 +139,20 @@ def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(ids)
 
 
+def _start_ids(model: Any) -> tuple[int, ...]:
+    if not model.config.is_encoder_decoder:
+        return ()
+    config = model.generation_config
+    start = next(
+        id for id in (config.decoder_start_token_id, config.bos_token_id, config.pad_token_id) if id is not None
+    )
+    forced = config.forced_bos_token_id  # BART's second token is always the same
+    return (start,) if forced is None else (start, forced)
+
+
 def _defaults(model: Any) -> dict[str, Any]:
     config = model.generation_config
+    if model.config.is_encoder_decoder and not config.do_sample:  # summaries and translations are not drawn by lot
+        return {"temperature": 0.0, "repetition_penalty": config.repetition_penalty or 1.0}
     names = ("temperature", "top_p", "top_k", "repetition_penalty") if config.do_sample else ("repetition_penalty",)
     return {name: value for name in names if (value := getattr(config, name, None)) is not None}

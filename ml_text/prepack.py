@@ -45,6 +45,7 @@ class HalfLinear(nn.Module):
         """`weight` is (out, in)."""
         super().__init__()
         self.out_features, self.in_features = weight.shape
+        self.weight = None  # T5 looks whether it is a tensor
         bias = None if bias is None else bias.detach().float()
         self.packed = torch.ops.quantized.linear_prepack_fp16(weight.detach().float().contiguous(), bias)
 

@@ -66,6 +66,45 @@ def in_plain_words(messages: Sequence[dict[str, Any]], tools: Sequence[dict[str,
     return plain
 
 
+def source_ids(
+    tokenizer: Any,
+    request: "str | Sequence[int] | Sequence[dict[str, Any]]",
+    context_length: int,
+    vocab_size: int,
+    tools: Sequence[dict[str, Any]] = (),
+) -> list[int]:
+    """What an encoder reads: a prompt's text or ids, or a chat's wording, line after line. Raises InvalidRequest.
+
+    These models were taught instructions, not turns, so a chat of one message is that message.
+    """
+    param = "prompt"
+    if not isinstance(request, str) and request and isinstance(request[0], dict):
+        messages: Any = request
+        param, request = "messages", "\n".join(m["content"] for m in in_plain_words(messages, tools) if m["content"])
+    if isinstance(request, str):
+        check_size(request, tokenizer, context_length, param)
+        ids = _encode(tokenizer, request, special=True, param=param)
+    else:
+        ids = _known(request, vocab_size)  # pyright: ignore[reportArgumentType]
+    if not ids:
+        raise InvalidRequest("the prompt is empty", param=param)
+    if len(ids) > context_length:
+        raise InvalidRequest(
+            f"this model reads {context_length} tokens, and the prompt has {len(ids)}",
+            code="context_length_exceeded",
+            param=param,
+        )
+    return ids
+
+
+def _known(ids: Sequence[int], vocab_size: int) -> list[int]:
+    if any(not 0 <= id < vocab_size for id in ids):
+        raise InvalidRequest(
+            f"the prompt has token ids of another vocabulary; this one has {vocab_size}", param="prompt"
+        )
+    return list(ids)
+
+
 def text_ids(tokenizer: Any, prompt: str | Sequence[int], context_length: int, vocab_size: int) -> list[int]:
     """The ids of a plain prompt, which may be ids already. Raises InvalidRequest."""
     if isinstance(prompt, str):
@@ -74,11 +113,7 @@ def text_ids(tokenizer: Any, prompt: str | Sequence[int], context_length: int, v
         if not ids:
             ids = [id for id in (tokenizer.bos_token_id, tokenizer.eos_token_id) if id is not None][:1]
         return check_length(ids, context_length, "prompt")
-    if any(not 0 <= id < vocab_size for id in prompt):
-        raise InvalidRequest(
-            f"the prompt has token ids of another vocabulary; this one has {vocab_size}", param="prompt"
-        )
-    return check_length(list(prompt), context_length, "prompt")
+    return check_length(_known(prompt, vocab_size), context_length, "prompt")
 
 
 def check_size(text: str, tokenizer: Any, context_length: int, param: str) -> None:

@@ -5,13 +5,14 @@ import base64
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from ml_text.calls import DeltaWriter, read_message
+from ml_text.searches import beams_of
 from ml_text.tools import call_plan, spoken, told_tools
 from shared.errors import InvalidRequest
 from shared.wire.chat import (
@@ -61,9 +62,13 @@ def chat_requests(body: ChatRequest) -> "list[Request]":
 
 
 def requests_of(body: TextRequest, runs: int, **fields: Any) -> "list[Request]":
-    """`runs` times the same, but for the seed: a seed names all of them, so each counts on from it."""
+    """`runs` times the same, but for the seed: a seed names all of them, so each counts on from it. With beams one
+    request has all the answers."""
     from ml_text.engine import Request
 
+    beams = beams_of(body, runs, fields.get("calls"))
+    if beams:
+        fields, runs = {**fields, "beams": beams}, 1
     sampling = {name: value for name in SAMPLING if (value := getattr(body, name)) is not None}
     if "top_k" in sampling:
         sampling["top_k"] = max(sampling["top_k"], 0)  # vLLM's -1 is our 0: all
@@ -89,55 +94,59 @@ def usage(prompt_tokens: int, completion_tokens: int) -> Usage:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Done:
-    """One request's answer at its end."""
+    """One choice at its end. `answer` is its request's, which may have several."""
 
     answer: "Answer"
-    text: str
-    finish_reason: Any
-    logprobs: "list[TokenLogprob]"
+    text: str = ""
+    finish_reason: Any = None
+    logprobs: "list[TokenLogprob]" = field(default_factory=list["TokenLogprob"])
+
+
+def generated(answers: "Iterable[Answer]") -> int:
+    """The tokens of all of them, each counted once."""
+    return sum(answer.completion_tokens for answer in dict.fromkeys(answers))
 
 
 async def whole(engine: "Engine", requests: "Sequence[Request]") -> list[Done]:
     """All run at once; the first failure ends them all."""
 
-    async def one(request: "Request") -> Done:
-        parts: list[str] = []
-        scored: list[TokenLogprob] = []
-        reason: str | None = None
+    async def one(request: "Request") -> list[Done]:
         async with engine.open(request) as answer:
+            said = [Done(answer) for _ in range(answer.choices)]
             async for delta in answer:
-                parts.append(delta.text)
-                scored += delta.logprobs
-                reason = delta.finish_reason
-        return Done(answer, "".join(parts), reason, scored)
+                done = said[delta.choice]
+                done.text += delta.text
+                done.logprobs += delta.logprobs
+                done.finish_reason = delta.finish_reason
+        return said
 
     if len(requests) == 1:
-        return [await one(requests[0])]
+        return await one(requests[0])
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(request)) for request in requests]
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed
-    return [task.result() for task in tasks]
+    return [done for task in tasks for done in task.result()]
 
 
 async def together(
     engine: "Engine", requests: "Sequence[Request]"
 ) -> "AsyncGenerator[tuple[int, Answer, Delta], None]":
-    """The deltas of all requests as they come, with the request's place; closing it cancels what still runs."""
+    """The deltas of all requests as they come, with the choice's place; closing it cancels what still runs."""
     if len(requests) == 1:  # no queue between a step and its reader
         async with engine.open(requests[0]) as answer:
             async for delta in answer:
-                yield 0, answer, delta
+                yield delta.choice, answer, delta
         return
     ready: asyncio.Queue[tuple[int, Answer, Delta] | asyncio.Task[None]] = asyncio.Queue()
 
     async def run(place: int, request: "Request") -> None:
         async with engine.open(request) as answer:
             async for delta in answer:
-                ready.put_nowait((place, answer, delta))
+                ready.put_nowait((place * answer.choices + delta.choice, answer, delta))
 
     tasks = [asyncio.create_task(run(place, request)) for place, request in enumerate(requests)]
     for task in tasks:
@@ -166,7 +175,7 @@ async def chat_completion(engine: "Engine", body: ChatRequest) -> ChatCompletion
         created=int(time.time()),
         model=first.model,
         choices=[_choice(index, one, requests[0].calls, bool(body.logprobs)) for index, one in enumerate(done)],
-        usage=usage(first.prompt_tokens, sum(one.answer.completion_tokens for one in done)),
+        usage=usage(first.prompt_tokens, generated(one.answer for one in done)),
         system_fingerprint=first.fingerprint,
     )
 
@@ -186,7 +195,8 @@ async def chat_chunks(engine: "Engine", body: ChatRequest) -> AsyncIterator[byte
     chunk: dict[str, Any] = {}
     answers: dict[int, Answer] = {}
     requests = chat_requests(body)
-    writers = [DeltaWriter(request.calls) for request in requests]
+    plan = requests[0].calls
+    writers = [DeltaWriter(plan) for _ in range(body.n or 1)]
     async with contextlib.aclosing(together(engine, requests)) as deltas:
         async for index, answer, delta in deltas:
             chunk = chunk or chunk_head("chatcmpl-", "chat.completion.chunk", answer, body)
@@ -194,7 +204,7 @@ async def chat_chunks(engine: "Engine", body: ChatRequest) -> AsyncIterator[byte
             chunk["choices"] = [choice]
             if index not in answers:  # with the first token, so that a failure before it keeps its status
                 answers[index] = answer
-                begun = "" if requests[index].calls is None else None  # with calls there may be no content at all
+                begun = "" if plan is None else None  # with calls there may be no content at all
                 choice["delta"] = {"role": "assistant", "content": begun, "refusal": None}
                 yield orjson.dumps(chunk)
             scored = chat_logprobs(delta.logprobs).model_dump() if body.logprobs and delta.logprobs else None
@@ -206,7 +216,7 @@ async def chat_chunks(engine: "Engine", body: ChatRequest) -> AsyncIterator[byte
                 choice |= {"delta": {}, "logprobs": None, "finish_reason": reason}
                 yield orjson.dumps(chunk)
     if body.wants_usage:
-        total = usage(answers[0].prompt_tokens, sum(answer.completion_tokens for answer in answers.values()))
+        total = usage(answers[0].prompt_tokens, generated(answers.values()))
         yield orjson.dumps({**chunk, "choices": [], "usage": total.model_dump()})
 
 

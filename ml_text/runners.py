@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from ml_text import forward, states
+from ml_text import crossings, forward, states
 from ml_text.catalog import FAMILIES, Family
+from ml_text.crossings import CrossCache
 from ml_text.forward import Forward, RowCache
 from ml_text.slots import SlotCache
 from ml_text.states import StateCache
@@ -28,6 +29,15 @@ def _slots(model: Any, dtype: torch.dtype) -> SlotCache:
     return SlotCache(layers, model.device, 2 * layers * heads * width * dtype.itemsize)
 
 
+def _crossings(model: Any, dtype: torch.dtype) -> CrossCache:
+    config = model.config
+    # T5's names, or BART's
+    layers = getattr(config, "num_decoder_layers", None) or config.decoder_layers
+    heads = getattr(config, "num_heads", None) or config.decoder_attention_heads
+    width = getattr(config, "d_kv", None) or config.d_model // heads
+    return CrossCache(SlotCache(layers, model.device, 2 * layers * heads * width * dtype.itemsize), layers)
+
+
 def _states(model: Any, dtype: torch.dtype) -> StateCache:
     return StateCache(model.config.num_hidden_layers, model.config.hidden_size, model.device, dtype)
 
@@ -35,6 +45,7 @@ def _states(model: Any, dtype: torch.dtype) -> StateCache:
 RUNNERS = {
     "decoder": Runner(_slots, lambda model, family: forward.forward_of(model, family.windows)),
     "recurrent": Runner(_states, lambda model, family: states.forward_of(model)),
+    "encoder-decoder": Runner(_crossings, lambda model, family: crossings.forward_of(model)),
 }
 
 

@@ -85,8 +85,8 @@ class Sampler:
         scores: Floats = logits.detach().float().numpy()
         if scores.shape != (self.vocab_size,):
             raise ValueError(f"logits are {scores.shape}, the sampler is made for ({self.vocab_size},)")
-        if self._adjusts:
-            scores = self._adjusted(scores.copy(), prompt_ids, output_ids)
+        if self.adjusts:
+            scores = self.adjusted(scores.copy(), prompt_ids, output_ids)
         ids: Ids | None = None  # the tokens that are left, ascending; None is all
         if mask is not None:
             ids = np.flatnonzero(mask.numpy())
@@ -101,11 +101,12 @@ class Sampler:
         return self._draw(scores, scores[best], ids)
 
     @property
-    def _adjusts(self) -> bool:
+    def adjusts(self) -> bool:
+        """Whether there are penalties or a bias."""
         s = self.sampling
         return bool(s.logit_bias) or s.repetition_penalty != 1 or bool(s.presence_penalty or s.frequency_penalty)
 
-    def _adjusted(self, scores: Floats, prompt_ids: Sequence[int], output_ids: Sequence[int]) -> Floats:
+    def adjusted(self, scores: Floats, prompt_ids: Sequence[int], output_ids: Sequence[int]) -> Floats:
         """`scores` with penalties and bias, changed in place."""
         s = self.sampling
         if self._counted < 0:

@@ -23,6 +23,8 @@ class Prefill:
     slot: int
     start: int
     count: int
+    source: Tensor | None = None
+    """(1, E) token ids that an encoder is to read first."""
 
     @property
     def length(self) -> int:
@@ -119,7 +121,7 @@ class SlotCache(Cache):
         self.stores = [SlotLayer(self) for _ in range(layers)]
         super().__init__(layers=list(self.stores))
 
-    def reserve(self, slots: int, length: int) -> None:
+    def reserve(self, slots: int, length: int, source: int = 0) -> None:
         """Room for `slots` requests of `length` positions; OutOfMemory, and nothing changed, if it does not fit."""
         if slots <= self.slots and length <= self.length:
             return
@@ -140,3 +142,11 @@ class SlotCache(Cache):
             if layer.keys is not None and layer.values is not None:
                 layer.keys[target, :, :length] = layer.keys[source, :, :length]
                 layer.values[target, :, :length] = layer.values[source, :, :length]
+
+    def reorder(self, parents: Tensor, length: int) -> None:
+        """Row i becomes what row `parents[i]` was, `length` positions of it."""
+        count = len(parents)
+        for layer in self.stores:
+            if layer.keys is not None and layer.values is not None:
+                layer.keys[:count, :, :length] = layer.keys[parents, :, :length]
+                layer.values[:count, :, :length] = layer.values[parents, :, :length]

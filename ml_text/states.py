@@ -18,7 +18,7 @@ class StateCache:
         self.state = torch.zeros(2, layers, 0, width, device=device, dtype=dtype)
         self.rows = torch.arange(0, device=device)
 
-    def reserve(self, slots: int, length: int) -> None:
+    def reserve(self, slots: int, length: int, source: int = 0) -> None:
         """Room for `slots` requests of any length; OutOfMemory, and nothing changed, if it does not fit."""
         have = self.state.shape[2]
         if slots <= have:
@@ -33,6 +33,10 @@ class StateCache:
     def move(self, source: int, target: int, length: int) -> None:
         """Copy one row over another, whatever its `length`."""
         self.state[:, :, target] = self.state[:, :, source]
+
+    def reorder(self, parents: Tensor, length: int) -> None:
+        """Row i becomes what row `parents[i]` was."""
+        self.state[:, :, : len(parents)] = self.state[:, :, parents]
 
 
 def forward_of(model: Any) -> Forward:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.wire.text import MAX_CHOICES, FinishReason, NotOffered, TextRequest, Usage, Wire
+from shared.wire.text import MAX_CHOICES, FinishReason, TextRequest, Usage, Wire
 
 TokenIds = list[int]
 
@@ -16,7 +16,6 @@ class CompletionRequest(TextRequest):
     max_tokens: int | None = Field(16, ge=0, description="0 with echo and logprobs scores the prompt")
     best_of: int | None = Field(None, ge=1, le=MAX_CHOICES, description="make so many, answer with the n likeliest")
     echo: bool | None = None
-    use_beam_search: NotOffered = None
     logprobs: int | None = Field(None, ge=0, le=5, description="so many alternatives for each token")
 
 

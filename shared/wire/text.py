@@ -62,7 +62,7 @@ class ResponseFormat(Wire):
 
 
 class TextRequest(Wire):
-    """The fields that both text requests share; `top_k` and `repetition_penalty` are ours."""
+    """The fields that both text requests share; `top_k`, `repetition_penalty` and beam search are ours."""
 
     model: str | None = None
     max_tokens: int | None = Field(None, ge=1, description="upper bound of tokens to generate")
@@ -77,6 +77,16 @@ class TextRequest(Wire):
     stop: Stops = Field(default_factory=list[str], description="at most 4; they never reach the client")
     response_format: ResponseFormat | None = None
     n: int | None = Field(None, ge=1, le=MAX_CHOICES, description="answers to the same request")
+    use_beam_search: bool | None = Field(None, description="search for the likeliest answer instead of drawing one")
+    num_beams: int | None = Field(
+        None, ge=1, le=MAX_CHOICES, description="answers that are followed at once; above 1 it means use_beam_search"
+    )
+    length_penalty: float | None = Field(
+        None, ge=-10, le=10, description="of beam search: above 0 longer answers gain, below 0 shorter ones"
+    )
+    early_stopping: bool | Literal["never"] | None = Field(
+        None, description="of beam search: true ends it with num_beams finished answers, never looks on to the end"
+    )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 

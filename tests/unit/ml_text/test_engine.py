@@ -1,16 +1,15 @@
 """The engine against transformers' own `generate`, alone and in company, and everything that may end an answer."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
 
 from ml_text.catalog import FAMILIES
 from ml_text.engine import Request
 from shared.errors import InvalidRequest, NotFound, Overloaded
+from tests.unit.ml_text.reference import generate, load, spelt
 
 GREEDY = {"temperature": 0}
 
@@ -27,15 +26,6 @@ async def ask(engine: Any, prompt: Any, max_tokens: int | None = 24, **fields: A
     return "".join(delta.text for delta in deltas), deltas[-1]
 
 
-def generate(folder: Path, prompt: list[int], tokens: int) -> list[int]:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    model.generation_config.eos_token_id = None
-    ids = torch.tensor([prompt])
-    with torch.inference_mode():
-        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False)
-    return out[0, len(prompt) :].tolist()
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "stored in bfloat16"])
 @pytest.mark.parametrize("family", FAMILIES)
 async def test_same_tokens_as_generate(family: str, dtype: Any, save_model: Any, start: Any) -> None:
@@ -44,9 +34,9 @@ async def test_same_tokens_as_generate(family: str, dtype: Any, save_model: Any,
     # one token; several; past the sliding window; past it and cut into four pieces
     prompts = [random_ids(count, count) for count in (1, 9, 30, 61)]
     answers = await asyncio.gather(*(ask(engine, prompt) for prompt in prompts))
-    expected = [generate(folder, prompt, 24) for prompt in prompts]
-    spelt = ["".join(f"w{id}" for id in ids if id > 4) for ids in expected]
-    assert [text.replace(" ", "") for text, _ in answers] == spelt
+    model = load(folder)
+    expected = [generate(model, prompt, 24)[0] for prompt in prompts]
+    assert [text.replace(" ", "") for text, _ in answers] == [spelt(ids) for ids in expected]
     assert len({tuple(ids) for ids in expected}) == len(prompts), "a model that always says the same proves nothing"
 
 
