@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gateway.adapters import custom
+from gateway.adapters import custom, custom_tuning
 from gateway.adapters.fallback import FallbackText
 from gateway.adapters.shadow import ShadowText
 from gateway.names import Aliases, ModelNames, column, counterparts, read_aliases
@@ -20,6 +20,7 @@ from gateway.prices import Prices
 from gateway.settings import Settings
 from gateway.shadow_store import ShadowStore
 from gateway.text import ProviderText, Text, TextModel, answered_by
+from gateway.tuning import Tuning
 from shared.design import Brief, ask_for_design, messages, response_format
 from shared.errors import UnsupportedByProvider, UpstreamInvalid
 from shared.http import Transport
@@ -28,11 +29,15 @@ BuildText = Callable[[Settings, Transport | None], TextModel | None]
 """None when the settings do not say where the modality is: it is then not offered. ValueError when it cannot work."""
 
 
+BuildTuning = Callable[[Settings, Transport | None], Tuning | None]
+
+
 @dataclass(frozen=True)
 class Provider:
     """A column of the capability table: how to build each modality that this provider can do."""
 
     text: BuildText | None = None
+    tuning: BuildTuning | None = None
     default_text: str | None = None
     """The model of text requests that name none, while MODEL_TEXT is not set."""
     closed: bool = True
@@ -45,9 +50,15 @@ def _build_openai_text(settings: Settings, transport: Transport | None) -> TextM
     return openai.build_text(settings, transport)
 
 
+def _build_openai_tuning(settings: Settings, transport: Transport | None) -> Tuning:
+    from gateway.adapters import openai_tuning
+
+    return openai_tuning.build_tuning(settings, transport)
+
+
 PROVIDERS: Mapping[str, Provider] = {
-    "custom": Provider(text=custom.build_text, default_text="starter"),
-    "openai": Provider(text=_build_openai_text, closed=False),
+    "custom": Provider(text=custom.build_text, tuning=custom_tuning.build_tuning, default_text="starter"),
+    "openai": Provider(text=_build_openai_text, tuning=_build_openai_tuning, closed=False),
 }
 
 
@@ -59,10 +70,11 @@ class Designed:
 
 
 class ModelAdapter:
-    """What the configured providers can do. `text` is None when it is not offered."""
+    """What the configured providers can do; None is what is not offered."""
 
-    def __init__(self, text: Text | None, design_models: Mapping[str, str]) -> None:
+    def __init__(self, text: Text | None, tuning: Tuning | None, design_models: Mapping[str, str]) -> None:
         self.text = text
+        self.tuning = tuning
         self.design_models = design_models
 
     def offered_text(self) -> Text:
@@ -100,6 +112,8 @@ class ModelAdapter:
         """Let go of the connections."""
         if self.text is not None:
             await self.text.close()
+        if self.tuning is not None:
+            await self.tuning.close()
 
 
 def _contents(answer: Any) -> list[str]:
@@ -112,7 +126,10 @@ def _contents(answer: Any) -> list[str]:
 def build_model_adapter(settings: Settings, transport: Transport | None = None) -> ModelAdapter:
     """All modalities for `settings`. Raises ValueError saying what would work when a choice cannot be served."""
     aliases = read_aliases(settings.model_aliases)
-    return ModelAdapter(_build_text(settings, aliases, transport), settings.design_model)
+    text = _build_text(settings, aliases, transport)
+    train = PROVIDERS[settings.provider("text")].tuning
+    tuning = train(settings, transport) if train else None
+    return ModelAdapter(text, tuning, settings.design_model)
 
 
 def _build_text(settings: Settings, aliases: Aliases, transport: Transport | None) -> Text | None:

@@ -31,23 +31,29 @@ KNOWN: dict[TextPath, set[str]] = {
 """OpenAI refuses fields that it does not know; load tools and front ends of other engines send them."""
 
 
+def build_client(settings: Settings, transport: Transport | None) -> openai.AsyncOpenAI:
+    """The SDK over our own connections. Raises ValueError without a key."""
+    if not settings.openai_api_key.get_secret_value():
+        raise ValueError("openai needs OPENAI_API_KEY; or choose custom")
+    client: Any = build_httpx_client(  # the SDK's types name httpx2, yet it takes httpx's client
+        timeout_s=settings.upstream_timeout_s,
+        connect_timeout_s=settings.connect_timeout_s,
+        max_connections=settings.max_in_flight,
+        transport=transport,
+    )
+    return openai.AsyncOpenAI(
+        api_key=settings.openai_api_key.get_secret_value(),
+        base_url=settings.openai_base_url,
+        max_retries=0,  # the client's own SDK retries; twice would multiply
+        http_client=client,
+    )
+
+
 class OpenAIText:
     """Raises ServiceErrors with OpenAI's status, code and param; a refused key is our fault, not the client's: 502."""
 
     def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
-        client: Any = build_httpx_client(  # the SDK's types name httpx2, yet it takes httpx's client
-            timeout_s=settings.upstream_timeout_s,
-            connect_timeout_s=settings.connect_timeout_s,
-            max_connections=settings.max_in_flight,
-            transport=transport,
-        )
-        self.client = openai.AsyncOpenAI(
-            api_key=settings.openai_api_key.get_secret_value(),
-            base_url=settings.openai_base_url,
-            max_retries=0,  # the client's own SDK retries; twice would multiply
-            http_client=client,
-        )
-
+        self.client = build_client(settings, transport)
         self.resources: dict[TextPath, tuple[Any, tuple[str, str]]] = {
             "chat/completions": (self.client.chat.completions, ("messages", "model")),
             "completions": (self.client.completions, ("prompt", "model")),
@@ -55,32 +61,32 @@ class OpenAIText:
         }
 
     async def answer(self, call: Call) -> bytes:
-        with _translated():
+        with translated():
             async with self._create(call) as reply:
                 return await reply.read()
 
     async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
-        with _translated():
+        with translated():
             async with self._create(call) as reply:
                 async for piece in reply.iter_bytes():
                     yield piece
 
     async def models(self) -> list[dict[str, Any]]:
-        with _translated():
-            return [model.model_dump() async for model in self.client.models.list(extra_headers=_headers())]
+        with translated():
+            return [model.model_dump() async for model in self.client.models.list(extra_headers=own_headers())]
 
     async def model(self, name: str) -> dict[str, Any]:
-        with _translated():
-            return (await self.client.models.retrieve(name, extra_headers=_headers())).model_dump()
+        with translated():
+            return (await self.client.models.retrieve(name, extra_headers=own_headers())).model_dump()
 
     async def load(self, name: str) -> dict[str, Any]:
         """OpenAI's models are always loaded."""
         return await self.model(name)
 
     async def delete(self, name: str) -> dict[str, Any]:
-        with _translated():
+        with translated():
             try:
-                return (await self.client.models.delete(name, extra_headers=_headers())).model_dump()
+                return (await self.client.models.delete(name, extra_headers=own_headers())).model_dump()
             except openai.PermissionDeniedError as error:  # OpenAI's word on its own models, not on our key
                 raise Forbidden(f"OpenAI does not let {name[:120]} be deleted", param="model") from error
 
@@ -106,15 +112,15 @@ class OpenAIText:
             if name not in body:
                 raise InvalidRequest(f"`{name}` is missing", param=name, code="missing_required_parameter")
         named = {name: body.pop(name) for name in needed}
-        return resource.with_streaming_response.create(**named, extra_body=body, extra_headers=_headers())
+        return resource.with_streaming_response.create(**named, extra_body=body, extra_headers=own_headers())
 
 
-def _headers() -> dict[str, str]:
+def own_headers() -> dict[str, str]:
     return {"X-Client-Request-Id": REQUEST_ID.get(), "Accept-Encoding": "identity"}
 
 
 @contextmanager
-def _translated() -> Generator[None]:
+def translated() -> Generator[None]:
     try:
         yield
     except openai.APIStatusError as error:
@@ -150,6 +156,4 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
 
 def build_text(settings: Settings, transport: Transport | None) -> OpenAIText:
     """Raises ValueError without a key."""
-    if not settings.openai_api_key.get_secret_value():
-        raise ValueError("openai needs OPENAI_API_KEY; or choose custom")
     return OpenAIText(settings, transport)

@@ -1,13 +1,13 @@
 """/v1/chat/completions beside POST: the answers that the caller's key had stored."""
 
-import re
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from gateway.keys import Key, caller
 from gateway.stored import CompletionStore, Kept
-from shared.errors import InvalidRequest, NotFound
+from shared.errors import NotFound
+from shared.labels import METADATA, read_labels
 from shared.wire.stored import (
     CompletionDeleted,
     CompletionList,
@@ -15,16 +15,6 @@ from shared.wire.stored import (
     MessageList,
     StoredCompletion,
 )
-
-LABEL = re.compile(r"metadata\[(.+)\]")
-MAX_LABELS = 16
-METADATA: dict[str, Any] = {
-    "name": "metadata",
-    "in": "query",
-    "style": "deepObject",
-    "description": "only those with these metadata: metadata[key]=value",
-    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
-}
 
 
 async def completion_store(request: Request) -> CompletionStore:
@@ -51,7 +41,7 @@ async def list_completions(
     order: Order = "asc",
     model: str | None = None,
 ) -> dict[str, Any]:
-    found, more = completions.page(key.id, after, limit, order, model, _labels(request))
+    found, more = completions.page(key.id, after, limit, order, model, read_labels(request.query_params.multi_items()))
     return _page([_shown(kept) for kept in found], more)
 
 
@@ -92,19 +82,6 @@ async def messages(
             raise NotFound(f"no message {after[:80]!r}", code="message_not_found", param="after")
         found = found[ids.index(after) + 1 :]
     return _page(found[:limit], len(found) > limit)
-
-
-def _labels(request: Request) -> dict[str, str]:
-    """The filters `metadata[key]=value`; raises InvalidRequest on `metadata`."""
-    labels: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if not name.startswith("metadata"):
-            continue
-        found = LABEL.fullmatch(name)
-        if found is None or len(labels) == MAX_LABELS:
-            raise InvalidRequest(f"filter by metadata[key]=value, at most {MAX_LABELS} of them", param="metadata")
-        labels[found[1]] = value
-    return labels
 
 
 def _page(data: list[dict[str, Any]], more: bool) -> dict[str, Any]:

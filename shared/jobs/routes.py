@@ -15,11 +15,12 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from shared.app import event_stream
-from shared.errors import InvalidRequest, NotFound
+from shared.errors import NotFound
 from shared.jobs import rules
 from shared.jobs.desk import Desk
 from shared.jobs.job import Job
 from shared.jobs.requests import Caller
+from shared.labels import METADATA, read_labels
 from shared.wire.fine_tuning import (
     FineTuningJob,
     JobCheckpointList,
@@ -67,10 +68,10 @@ def create(
     return desk.show(desk.create(body, who, idempotency_key, retried))
 
 
-@router.get("")
+@router.get("", openapi_extra={"parameters": [METADATA]})
 def list_jobs(request: Request, desk: TheDesk, who: TheCaller, after: str | None = None, limit: Limit = 20) -> JobList:
     """Newest first; `metadata[name]=value` chooses."""
-    jobs, more = desk.page(who.owner, after, limit, metadata_of(request))
+    jobs, more = desk.page(who.owner, after, limit, read_labels(request.query_params.multi_items()))
     return JobList(data=[desk.show(job) for job in jobs], has_more=more)
 
 
@@ -160,14 +161,3 @@ def _index(found: list[Identified], id: str) -> int:
         if getattr(each, "id") == id:  # noqa: B009  (pyright: the bound has no id)
             return place
     raise NotFound(f"there is no {id[:80]!r} to go on from", param="after")
-
-
-def metadata_of(request: Request) -> dict[str, str]:
-    """`metadata[name]=value` of the query. InvalidRequest for other spellings, which would choose nothing."""
-    found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name.startswith("metadata[") and name.endswith("]"):
-            found[name[len("metadata[") : -1]] = value
-        elif name == "metadata":
-            raise InvalidRequest("metadata is chosen by metadata[name]=value", param="metadata")
-    return found

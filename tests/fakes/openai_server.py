@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import openai_tuning
 import uvicorn
 from answers import reply, structured, words
 from openai_shapes import (
@@ -258,6 +259,7 @@ def create_app(key: str | None, context: int, service: bool) -> Starlette:
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/models", models),
         Route("/v1/models/{name:path}", one_model),
+        *openai_tuning.ROUTES,
     ]
     if service:
         routes[:0] = [Route("/v1/models/{name:path}/load", one_model, methods=["POST"]), Route("/ready", ready)]
