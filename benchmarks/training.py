@@ -87,6 +87,7 @@ def options(**given: Any) -> Any:
 
 
 def run_ours(corpus: Path, steps: int, folder: Path) -> dict[str, float]:
+    from ml_text.trainers.attention import attend_by_sample
     from ml_text.trainers.losses import CausalLoss
     from shared.training.loop import Run
     from shared.training.packing import pack
@@ -103,6 +104,7 @@ def run_ours(corpus: Path, steps: int, folder: Path) -> dict[str, float]:
         save_minutes=1e6,
     )
     model = adapted()
+    attend_by_sample(model.get_base_model())
     run = Run(args, CausalLoss(model), pack(train, LENGTH), pack([], LENGTH), folder)
     began, cpu = time.monotonic(), time.process_time()
     state = run.start()

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import nn
 
 from ml_text import catalog, data, memory
 from ml_text.rows import PACKED, SOURCE_TARGET, Layout, Prepared, prepare, report
 from ml_text.settings import TextSettings
 from ml_text.sources import Source, Sources, parameter_count
+from ml_text.trainers.attention import attend_by_sample
 from ml_text.trainers.losses import CausalLoss, SourceTargetLoss
 from shared.errors import InvalidRequest, OutOfMemory
 from shared.training.folder import prepare_folder
@@ -123,4 +125,7 @@ def _device() -> torch.device:
 
 
 def loss_of(start: Start, model: nn.Module) -> nn.Module:
-    return (SourceTargetLoss if start.seq2seq else CausalLoss)(model.train())
+    if start.seq2seq:
+        return SourceTargetLoss(model.train())
+    attend_by_sample(model.get_base_model() if isinstance(model, PeftModel) else model)
+    return CausalLoss(model.train())

@@ -21,6 +21,7 @@ from ml_text.models.lstm import LstmConfig, LstmForCausalLM
 from ml_text.rows import PACKED, PADDED, prepare, report
 from ml_text.settings import TextSettings
 from ml_text.tokenizer import END, PAD, SPECIAL, train_character_tokenizer, train_tokenizer
+from ml_text.trainers.attention import attend_by_sample
 from ml_text.trainers.copying import set_copying_heads
 from ml_text.trainers.pretrained import QUICK
 from shared.errors import InvalidRequest
@@ -171,6 +172,8 @@ def main(args: Args, settings: TextSettings) -> str:
         prepared = prepare(args, tokenizer, folder, sha256, layout)
         if is_main():
             report(prepared, args)
+    if not args.compile:  # a compiled step wants one shape
+        attend_by_sample(model)
     run = Run(args, SparseLoss(model, args.compile), prepared.train, prepared.validation, folder)
     state = run.start()
 

@@ -2,15 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from ml_text import catalog
+from ml_text.trainers.attention import attend_by_sample
 from ml_text.trainers.dpo import PreferenceLoss, answer_logprobs, without_dropout
 from ml_text.trainers.losses import CausalLoss
 from shared.training import lora
-from shared.training.packing import IGNORED
+from shared.training.packing import IGNORED, pack
+from shared.training.samples import Sample
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
@@ -80,3 +83,29 @@ def test_the_loss_is_the_papers():
         expected -= math.log(1 / (1 + math.exp(-0.3 * margin)))
     assert loss(ids, targets).item() == pytest.approx(expected, rel=1e-4)
     assert abs(expected - 2 * math.log(2)) > 0.01
+
+
+@pytest.mark.parametrize(
+    "family", [name for name, row in catalog.FAMILIES.items() if row.kind == "decoder" and row.windows == "none"]
+)
+def test_attention_by_sample_is_the_masked_one(family):
+    """Losses and gradients of packed rows, padding included."""
+    chance = np.random.default_rng(1)
+    sizes = [30, 11, 7, 40, 5, 3] * 3
+    rows = pack([Sample(chance.integers(5, 64, size), chance.random(size) < 0.6) for size in sizes], 110)
+    torch.manual_seed(0)
+    model = catalog.build(family, vocab_size=64).eval()
+    for parameter in model.parameters():
+        parameter.data.mul_(3)
+    found = []
+    for change in (lambda model: None, attend_by_sample):
+        change(model)
+        model.zero_grad()
+        value = CausalLoss(model)(**rows.batch(np.arange(len(rows))))
+        value.backward()
+        found.append(
+            [value.detach(), *(weight.grad.clone() for weight in model.parameters() if weight.grad is not None)]
+        )
+    assert model.config._attn_implementation == ("by_sample" if not torch.cuda.is_available() else "sdpa")
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-3)
