@@ -157,17 +157,17 @@ def page(results: dict[str, Results]) -> str:
 
 def _reasons(results: dict[str, Results], kind: str) -> str:
     """One line per check and reason, with the models that it is about."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], set[str]] = {}
     for client, by_model in results.items():
         for model, checks in by_model.items():
             for check in checks:
                 if reason := getattr(check, kind):
-                    found.setdefault((client.replace("_", "-"), check.name, reason), []).append(model)
+                    found.setdefault((client.replace("_", "-"), check.name, reason), set()).add(model)
     if not found:
         return "Nothing."
     lines = []
     for (client, name, reason), models in found.items():
-        where = "" if len(models) == len(MODELS) else f" ({', '.join(models)})"
+        where = "" if len(models) == len(MODELS) else f" ({', '.join(sorted(models))})"
         lines.append(f"- {client}, {name}{where}: {reason}")
     return "\n".join(lines)
 
