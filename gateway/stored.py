@@ -5,14 +5,14 @@ import sqlite3
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import orjson
 from pydantic import ValidationError
 
 from gateway.gather import gather
 from gateway.stream import DONE, EventCutter
-from gateway.text import Body, Text, TextPath
+from gateway.text import Body, Text, TextPath, stream_options
 from shared.app import from_validation
 from shared.asgi import Scope
 from shared.errors import NotFound, UpstreamFailed
@@ -124,11 +124,8 @@ class KeepingText:
 
     async def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
         asked = _for_upstream(body)
-        options: Any = body.get("stream_options") or {}
-        wanted = False
-        if isinstance(options, dict):  # else `text` refuses it
-            wanted = bool(cast(Body, options).get("include_usage"))
-            asked["stream_options"] = {**options, "include_usage": True}  # it is kept, if not sent
+        options, wanted = stream_options(body)
+        asked["stream_options"] = {**options, "include_usage": True}  # it is kept, if not sent
         cutter = EventCutter(wanted)
         events = bytearray()
         async with aclosing(self.text.stream(path, asked)) as blocks:

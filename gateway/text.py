@@ -146,6 +146,17 @@ def answered_by(text: Text) -> str:
     return spent.provider if spent else text.provider
 
 
+def stream_options(body: Body) -> tuple[Body, bool]:
+    """`stream_options` and whether they ask for usage; checked here, since we ask for it ourselves. InvalidRequest."""
+    options: Any = body.get("stream_options") or {}
+    if not isinstance(options, dict):
+        raise InvalidRequest("`stream_options` must be an object", param="stream_options")
+    wanted: Any = cast(Body, options).get("include_usage")
+    if not isinstance(wanted, bool | None):
+        raise InvalidRequest("`include_usage` must be true or false", param="stream_options.include_usage")
+    return cast(Body, options), bool(wanted)
+
+
 class ProviderText:
     """Text of one provider. `default` is the model of requests that name none."""
 
@@ -181,10 +192,7 @@ class ProviderText:
     async def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
         """Whole events up to [DONE]; a usage event only if `stream_options` asks for it. Raises ServiceErrors."""
         model = await self.resolve(body.get("model"))
-        options: Any = body.get("stream_options") or {}
-        if not isinstance(options, dict):
-            raise InvalidRequest("`stream_options` must be an object", param="stream_options")
-        wanted = bool(cast(Body, options).get("include_usage"))
+        options, wanted = stream_options(body)
         call = Call(path, {**body, "model": model, "stream_options": {**options, "include_usage": True}})
         cutter = EventCutter(wanted)
         try:

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollecto
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 
 from shared.asgi import App, Receive, Scope, Send
 from shared.body import ReadBody
@@ -134,13 +134,24 @@ async def _metrics(request: Request) -> Response:
 async def _render(request: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException):
-        headers.update(error.headers or {})  # 405 names the allowed methods here
+        headers.update(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(request) or headers.get("Allow", "")
         error = _from_http(request, error)
     elif isinstance(error, RequestValidationError):
         error = from_validation(error.errors(), error.body)
     assert isinstance(error, ServiceError)
     status = error.status if not isinstance(error, _OtherStatus) else error.sent_status
     return JSONResponse(error_body(error), status_code=status, headers=headers | error_headers(error))
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this path; Starlette names those of the first route that has it."""
+    found: set[str] = set()
+    for template, methods in request.app.openapi()["paths"].items():
+        if compile_path(template)[0].match(request.url.path):
+            found |= set(methods)
+    return ", ".join(sorted(found)).upper()
 
 
 class _OtherStatus(InvalidRequest):

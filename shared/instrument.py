@@ -118,8 +118,11 @@ def _request_id(scope: MutableMapping[str, Any]) -> str:
 def error_headers(error: ServiceError) -> dict[str, str]:
     """What the clients' retry logic reads."""
     headers: dict[str, str] = {}
-    if error.retry_after_s is not None:
-        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    wait_s = error.retry_after_s
+    if wait_s is None and error.status == 429 and error.should_retry is not False:
+        wait_s = 1.0  # an engine that says none; no 429 of ours is without
+    if wait_s is not None:
+        headers["retry-after"] = str(max(1, math.ceil(wait_s)))
     if error.should_retry is not None:
         headers["x-should-retry"] = "true" if error.should_retry else "false"
     return headers

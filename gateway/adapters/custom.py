@@ -157,6 +157,8 @@ async def _refusal(reply: Reply) -> ServiceError:
     wait = reply.header("retry-after") or ""
     if wait.isdigit():
         error.retry_after_s = float(wait)
+    if reply.header("x-should-retry") == "false":
+        error.should_retry = False
     return error
 
 

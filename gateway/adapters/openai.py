@@ -149,7 +149,7 @@ def _refusal(error: openai.APIStatusError) -> ServiceError:
     wait = error.response.headers.get("retry-after", "")
     if wait.isdigit():
         translated.retry_after_s = float(wait)
-    if translated.code == "insufficient_quota":
+    if translated.code == "insufficient_quota" or error.response.headers.get("x-should-retry") == "false":
         translated.should_retry = False
     return translated
 

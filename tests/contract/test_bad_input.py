@@ -56,6 +56,7 @@ async def test_broken_json(client: httpx.AsyncClient, name: str, content_type: s
         ({"stream": "yes"}, "stream"),
         ({"stream": 1}, "stream"),
         ({"stream": True, "stream_options": [1]}, "stream_options"),
+        ({"stream": True, "stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
         ({"model": "x" * 2000}, "model"),
     ],
 )
@@ -89,6 +90,8 @@ async def test_routes_that_do_not_exist(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/completions")
     assert answer.status_code == 405 and answer.headers["allow"] == "POST"
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    for path in (CHAT, "/v1/files"):  # one path, several routes
+        assert (await client.put(path)).headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..%2F..%2Fhealth", "%00", "a" * 3000, "ünï", "?x=1", "#"])

@@ -124,6 +124,13 @@ async def test_what_the_upstream_says_keeps_its_status(
         assert answer.headers["retry-after"] == "7"
 
 
+async def test_what_clients_read_before_they_retry(client: httpx.AsyncClient) -> None:
+    answer = await client.post(CHAT, json=chat("crowded"))
+    assert answer.status_code == 429 and answer.headers["retry-after"] == "1"
+    answer = await client.post(CHAT, json=chat("hopeless"))
+    assert answer.status_code == 503 and answer.headers["x-should-retry"] == "false"
+
+
 async def test_an_answer_that_is_no_json(client: httpx.AsyncClient) -> None:
     check_error(await client.post(CHAT, json=chat("not json")), 502, "upstream_failed")
 

@@ -43,6 +43,12 @@ REFUSALS: dict[str, tuple[int, dict[str, str], dict[str, Any]]] = {
         {"retry-after": "7"},
         {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit_exceeded"},
     ),
+    "crowded": (429, {}, {"message": "later", "type": "requests", "param": None, "code": None}),
+    "hopeless": (
+        503,
+        {"x-should-retry": "false"},
+        {"message": "never", "type": "server_error", "param": None, "code": "not_ready"},
+    ),
     "broken": (500, {}, {"message": "oops", "type": "server_error", "param": None, "code": None}),
     "loading": (503, {}, {"message": "loading", "type": "server_error", "param": None, "code": "not_ready"}),
 }
