@@ -24,7 +24,7 @@ class EventCutter:
         self.wants_usage = wants_usage
         self.usage: dict[str, Any] | None = None
         self.model: str | None = None
-        self.events = 0
+        self.events: int = 0
         self.ended = False
         self.rest = b""
 
