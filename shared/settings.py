@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -11,3 +11,4 @@ class SharedSettings(BaseSettings):
 
     data_dir: Path = Field(default=Path("data"), description="the one data folder: models, files, jobs, SQLite")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    redis_url: SecretStr | None = Field(default=None, description="jobs of several machines; without it: SQLite")

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from shared.blobs import new_id
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, NotReady
 from shared.files import FileStore
 from shared.jobs import answers, folder, rules
 from shared.jobs.job import Job, JobStore, Note, Rule, unknown_job
@@ -72,6 +72,8 @@ class Desk:
             place = folder.create(data_dir, job.id, spec, files)
             try:
                 kept = self.store.add(job, Note(f"Created fine-tuning job: {job.id}"))
+            except NotReady:  # it may be in all the same; without a row the worker clears the folder away
+                raise
             except BaseException:
                 folder.remove(place)
                 raise

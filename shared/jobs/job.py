@@ -84,8 +84,8 @@ class Change:
     note: Note | None = None
 
 
-Rule = Callable[[Job, int], Change]
-"""(the job as it is, a place behind all others in the queue) -> the job as it becomes. May raise; then nothing is."""
+Rule = Callable[[Job, Callable[[], int]], Change]
+"""(the job as it is, a new place behind all others) -> the job as it becomes. May raise: then nothing has changed."""
 
 
 class JobStore(Protocol):

@@ -9,6 +9,7 @@ A worker's rules want the attempt's token: one whose job was taken over gets Lea
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,7 @@ class LeaseLost(ServiceError):
 def claim(worker: str, receipt: str, lease_s: float) -> Rule:
     """A waiting job, or one whose worker died, to `worker`; the result may also be that there is nothing to run."""
 
-    def rule(job: Job, _place: int) -> Change:
+    def rule(job: Job, _end: Callable[[], int]) -> Change:
         now = time.time()
         if job.state == "running":  # and its lease is over
             if job.wanted != "run":
@@ -57,7 +58,7 @@ def claim(worker: str, receipt: str, lease_s: float) -> Rule:
 def beat(token: str, lease_s: float, advanced: bool = False) -> Rule:
     """The worker lives, and `advanced` says that it made a checkpoint: older failures no longer count."""
 
-    def rule(job: Job, _place: int) -> Change:
+    def rule(job: Job, _end: Callable[[], int]) -> Change:
         _hold(job, token)
         failures = 0 if advanced else job.failures
         return Change(replace(job, lease=time.time() + lease_s, failures=failures))
@@ -66,7 +67,7 @@ def beat(token: str, lease_s: float, advanced: bool = False) -> Rule:
 
 
 def succeed(token: str, result: dict[str, Any], message: str) -> Rule:
-    def rule(job: Job, _place: int) -> Change:
+    def rule(job: Job, _end: Callable[[], int]) -> Change:
         _hold(job, token)
         done = replace(job, state="succeeded", wanted="run", result=result, error=None, finished=time.time())
         return Change(done, Note(message))
@@ -77,7 +78,7 @@ def succeed(token: str, result: dict[str, Any], message: str) -> Rule:
 def fail(token: str, error: dict[str, Any], again: bool) -> Rule:
     """The attempt failed; with `again` the job keeps its place and is tried once more, MAX_FAILURES times in all."""
 
-    def rule(job: Job, _place: int) -> Change:
+    def rule(job: Job, _end: Callable[[], int]) -> Change:
         _hold(job, token)
         job = replace(job, error=error, failures=job.failures + 1)
         if job.wanted == "cancel":
@@ -93,7 +94,7 @@ def fail(token: str, error: dict[str, Any], again: bool) -> Rule:
 def stop(token: str) -> Rule:
     """The child has ended as was wanted: paused or cancelled."""
 
-    def rule(job: Job, _place: int) -> Change:
+    def rule(job: Job, _end: Callable[[], int]) -> Change:
         _hold(job, token)
         return _stopped(job)
 
@@ -103,7 +104,7 @@ def stop(token: str) -> Rule:
 def release(token: str) -> Rule:
     """The worker stops; the job keeps its place and no failure is counted."""
 
-    def rule(job: Job, _place: int) -> Change:
+    def rule(job: Job, _end: Callable[[], int]) -> Change:
         _hold(job, token)
         if job.wanted != "run":
             return _stopped(job)
@@ -112,7 +113,7 @@ def release(token: str) -> Rule:
     return rule
 
 
-def cancel(job: Job, _place: int) -> Change:
+def cancel(job: Job, _end: Callable[[], int]) -> Change:
     """At once when nothing runs, else its worker is asked. A cancelled job stays as it is. Raises InvalidRequest."""
     if job.state == "cancelled" or (job.wanted == "cancel" and job.lease > time.time()):
         return Change(job)
@@ -124,7 +125,7 @@ def cancel(job: Job, _place: int) -> Change:
     return _stopped(job)
 
 
-def pause(job: Job, _place: int) -> Change:
+def pause(job: Job, _end: Callable[[], int]) -> Change:
     """At once when it waits, else after the running attempt's next checkpoint. Raises InvalidRequest."""
     if job.state == "paused" or (job.state == "running" and job.wanted == "pause"):
         return Change(job)
@@ -137,13 +138,13 @@ def pause(job: Job, _place: int) -> Change:
     return _stopped(job)
 
 
-def resume(job: Job, place: int) -> Change:
+def resume(job: Job, end: Callable[[], int]) -> Change:
     """A paused job to the end of the queue; a pause that has not come about yet is taken back. InvalidRequest."""
     if job.state == "running" and job.wanted == "pause":
         return Change(replace(job, wanted="run"), Note("The pause was taken back"))
     if job.state != "paused":
         raise InvalidRequest(f"the job is not paused, but {job.state}", code="not_paused", param="fine_tuning_job_id")
-    return Change(replace(job, state="queued", wanted="run", place=place, failures=0), Note("Job resumed; waiting"))
+    return Change(replace(job, state="queued", wanted="run", place=end(), failures=0), Note("Job resumed; waiting"))
 
 
 def _hold(job: Job, token: str) -> None:

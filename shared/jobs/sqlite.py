@@ -117,7 +117,7 @@ class SqliteStore:
 
     def apply(self, id: str, rule: Rule) -> Job:
         with self._writing():
-            return self._put(rule(self._get(id), self._end()))
+            return self._put(rule(self._get(id), self._end))
 
     def claim(self, queue: str, worker: str) -> Job | None:
         with self._reading() as db:  # most looks find nothing, and need no lock
@@ -125,7 +125,7 @@ class SqliteStore:
                 return None
         with self._writing() as db:
             while row := db.execute(NEXT, (queue, time.time())).fetchone():
-                job = self._put(rules.claim(worker, "", self.lease_s)(read_job(row[0]), 0))
+                job = self._put(rules.claim(worker, "", self.lease_s)(read_job(row[0]), self._end))
                 if job.state == "running":
                     return job
         return None
