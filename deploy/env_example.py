@@ -14,12 +14,14 @@ from pydantic_settings import BaseSettings  # noqa: E402
 
 from gateway.settings import Settings  # noqa: E402
 from ml_text.settings import TextSettings  # noqa: E402
+from shared.jobs.settings import WorkerSettings  # noqa: E402
 from shared.settings import SharedSettings  # noqa: E402
 
 PARTS: dict[str, type[BaseSettings]] = {
     "gateway, services and workers": SharedSettings,
     "gateway": Settings,
     "text service (ml_text)": TextSettings,
+    "workers (shared.jobs.worker)": WorkerSettings,
 }
 HEAD = """\
 # Copy to .env, which `make up` and docker compose read; the environment goes before it. Lines with # show defaults.

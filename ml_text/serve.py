@@ -233,6 +233,7 @@ def create_service(settings: TextSettings, sources: Sources | None = None, prelo
         starting = asyncio.create_task(service.start(app.state.registry))
         yield
         starting.cancel()
+        app.state.desk.close()
         if service.engine:
             await service.engine.close()
 

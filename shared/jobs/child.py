@@ -22,6 +22,7 @@ from shared.jobs import folder as folders
 from shared.jobs.slots import Slot
 
 RUNNING = "running"
+FILES = {"training.jsonl": "--dataset", "validation.jsonl": "--validation-dataset"}
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork
 
@@ -127,9 +128,9 @@ def command_line(module: Sequence[str], spec: Mapping[str, Any], folder: Path, t
         "attempt": token,
         "resume": bool(folders.checkpoints(folder)),
     }
-    files = [str(folder / name) for name in spec["files"]]
+    files = [(FILES[name], str(folder / name)) for name in spec["files"]]
     options = [option for name, value in given.items() if value is not None for option in _option(name, value)]
-    return [*module, spec["trainer"], *options, "--dataset", *files]
+    return [*module, spec["trainer"], *options, *(f"{option}={path}" for option, path in files)]
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -47,6 +47,12 @@ class Desk:
     def store(self) -> JobStore:
         return open_store(self.settings)
 
+    def close(self) -> None:
+        if "store" in vars(self):
+            self.store.close()
+        if "files" in vars(self):
+            self.files.db.close()
+
     @cached_property
     def files(self) -> FileStore:
         """The gateway's: uploaded files by id and key."""

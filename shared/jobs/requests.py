@@ -20,8 +20,7 @@ from shared.wire.fine_tuning import JobRequest
 
 TRAINER_OF = {"supervised": "lora", "dpo": "dpo"}
 OPENAI_NAMES = {"n_epochs": "epochs"}
-SET_HERE = {"dataset", "model", "name", "publish", "output_dir", "resume", "restart", "attempt"}
-VALIDATION = "validation_dataset"
+SET_HERE = {"dataset", "validation_dataset", "model", "name", "publish", "output_dir", "resume", "restart", "attempt"}
 TRAINING_FILE, VALIDATION_FILE = "training.jsonl", "validation.jsonl"
 NAME_CHARS, ORGANIZATION_CHARS = 100, 24
 
@@ -59,7 +58,7 @@ def job_spec(
     check_base(request.model)
     args_type = trainers[name].Args
     args = checked(args_type, given)
-    if request.validation_file is not None and VALIDATION not in args_type.model_fields:
+    if request.validation_file is not None and "validation_dataset" not in args_type.model_fields:
         raise InvalidRequest(
             f"the trainer {name} holds out validation_fraction of the training file instead", param="validation_file"
         )

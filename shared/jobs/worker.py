@@ -200,7 +200,8 @@ def describe(status: int, tail: str) -> dict[str, Any]:
         message = "the process was killed, which the system does when memory is short"
         return {"code": "killed", "message": f"{message}\n{tail}".strip(), "param": None}
     if status == BAD_INPUT:
-        param = "training_file" if tail.rpartition("\n")[2].startswith("--dataset") else None
+        option = tail.rpartition("\n")[2].partition(":")[0]
+        param = {"--dataset": "training_file", "--validation-dataset": "validation_file"}.get(option)
         return {"code": "invalid_training_job", "message": tail or "bad arguments", "param": param}
     return {"code": "training_failed", "message": tail or f"the trainer ended with status {status}", "param": None}
 

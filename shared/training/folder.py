@@ -77,6 +77,8 @@ def finish(
         version = registry.publish(data_dir, name, model, card)
         print(f"published {name} as version {version.version}", file=sys.stderr)
         made = name
-    (folder / RESULT).write_text(json.dumps({"model": made, **card}, indent=2) + "\n")
+    result = folder / f".{RESULT}"
+    result.write_text(json.dumps({"model": made, **card}, indent=2) + "\n")
+    result.replace(folder / RESULT)  # there means whole
     wait()
     return made

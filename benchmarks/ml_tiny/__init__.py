@@ -1,0 +1,1 @@
+"""A service of nothing but a trainer, for benchmarks/jobs.py."""
