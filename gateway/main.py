@@ -21,6 +21,7 @@ from gateway.admission import Admission
 from gateway.conversation import Conversations
 from gateway.db import connect
 from gateway.designs import DesignStore
+from gateway.evaluations.opening import open_evaluations
 from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits, MemoryBuckets
 from gateway.metrics import Metrics
@@ -37,6 +38,7 @@ from gateway.routes import (
     custom_ai,
     designs,
     embeddings,
+    evaluations,
     files,
     fine_tuning,
     models,
@@ -70,6 +72,7 @@ ROUTERS = (
     responses.router,
     conversations.router,
     designs.router,
+    evaluations.router,
     shadow.router,
     custom_ai.router,
     usage.router,
@@ -99,11 +102,14 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         writer = asyncio.create_task(store.flush_forever())
         sweeper = asyncio.create_task(_sweep(app))
+        evaluator = asyncio.create_task(app.state.evaluations.run_forever())
         try:
             yield
         finally:
             writer.cancel()
             sweeper.cancel()
+            evaluator.cancel()
+            await app.state.evaluations.texts.close()
             await app.state.runs.close()
             await store.flush()
             await adapter.close()
@@ -142,6 +148,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
 
     if adapter.text is not None:
         adapter.text.account_to(account)
+    app.state.evaluations = open_evaluations(app, account, transport)
     return app
 
 

@@ -8,15 +8,13 @@ arguments or data, 130 and 143 stopped by Ctrl-C and SIGTERM after a checkpoint 
 import json
 import shlex
 import sys
-from typing import Any, cast
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from transformers.utils import logging
 
 from ml_text import memory
 from ml_text.settings import TextSettings
 from ml_text.trainers import TRAINERS
+from shared import command
 from shared.errors import InvalidRequest, ServiceError
 from shared.training.processes import is_main
 from shared.training.settings import TrainingArgs
@@ -33,8 +31,8 @@ def main(argv: list[str]) -> int:
         logging.disable_progress_bar()
         made = TRAINERS[method].main(args, TextSettings())  # pyright: ignore[reportCallIssue]
     except Interrupted as stop:
-        command = shlex.join(["python", "-m", "ml_text.train", *(word for word in argv if word != "--resume")])
-        print(f"\n{stop}; go on with: {command} --resume", file=sys.stderr)
+        again = shlex.join(["python", "-m", "ml_text.train", *(word for word in argv if word != "--resume")])
+        print(f"\n{stop}; go on with: {again} --resume", file=sys.stderr)
         return stop.status
     except KeyboardInterrupt:
         print("\nstopped before the first checkpoint", file=sys.stderr)
@@ -82,33 +80,8 @@ def choose(argv: list[str]) -> tuple[str, list[str]]:
 
 def parse(method: str, options: list[str]) -> TrainingArgs:
     """Args from the command line alone: neither the environment nor .env sets an option. Exits 2 on a bad one."""
-    args_type = TRAINERS[method].Args
-
-    class Command(args_type, BaseSettings):  # type: ignore[misc, valid-type]
-        model_config = SettingsConfigDict(
-            cli_prog_name=f"python -m ml_text.train {method}",
-            cli_kebab_case=True,
-            cli_implicit_flags=True,
-            cli_hide_none_type=True,
-            cli_avoid_json=True,
-            extra="forbid",
-        )
-
-        @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return (init_settings,)
-
-    Command.__doc__ = TRAINERS[method].about
-    try:
-        command = cast(Any, Command)(_cli_parse_args=normalise(options))
-    except ValidationError as error:
-        for problem in error.errors():
-            where = str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "options"
-            print(f"--{where}: {problem['msg']}", file=sys.stderr)
-        raise SystemExit(2) from error
-    return args_type(**command.model_dump())
+    program = f"python -m ml_text.train {method}"
+    return command.parse(TRAINERS[method].Args, normalise(options), program, TRAINERS[method].about)
 
 
 def normalise(options: list[str]) -> list[str]:

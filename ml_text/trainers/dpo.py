@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ml_text.parity import parity
 from ml_text.rows import PREFERENCES
 from ml_text.settings import TextSettings
 from ml_text.trainers.losses import only
@@ -102,7 +103,9 @@ def main(args: Args, settings: TextSettings) -> str:
     loss, save, card = (_full if args.full else _adapter)(args, start)
     run = Run(start.args, loss, start.prepared.train, start.prepared.validation, start.folder)
     state = run.start()
-    return finish(start.args, settings.data_dir, start.name, start.folder, state, save, card)
+    serving = settings.model_copy(update={"quantize": args.quantize})
+    check = parity(loss.model, start.prepared.train, serving, card, None if args.full else start.base)
+    return finish(start.args, settings.data_dir, start.name, start.folder, state, save, card, check)
 
 
 Made = tuple[PreferenceLoss, Callable[[Path], None], dict[str, Any]]

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ml_text.parity import parity
 from ml_text.settings import TextSettings
 from ml_text.trainers.pretrained import QUICK, begin, load_frozen, loss_of
 from shared.training import lora
@@ -45,4 +46,7 @@ def main(args: Args, settings: TextSettings) -> str:
     run = Run(start.args, loss_of(start, adapted), start.prepared.train, start.prepared.validation, start.folder)
     state = run.start()
     card = {**start.card("lora"), "base": start.base.version or start.base.name}
-    return finish(start.args, settings.data_dir, start.name, start.folder, state, partial(lora.save, adapted), card)
+    save = partial(lora.save, adapted)
+    serving = settings.model_copy(update={"quantize": args.quantize})
+    check = parity(adapted, start.prepared.train, serving, card, start.base)
+    return finish(start.args, settings.data_dir, start.name, start.folder, state, save, card, check)

@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 from ml_text import catalog, data
 from ml_text.catalog import PRESETS
 from ml_text.models.lstm import LstmConfig, LstmForCausalLM
+from ml_text.parity import parity
 from ml_text.rows import PACKED, PADDED, prepare, report
 from ml_text.settings import TextSettings
 from ml_text.tokenizer import END, PAD, SPECIAL, train_character_tokenizer, train_tokenizer
@@ -182,4 +183,5 @@ def main(args: Args, settings: TextSettings) -> str:
         tokenizer.save_pretrained(target)
 
     card = {"service": "text", "trainer": "scratch", "dataset_sha256": sha256, "parameters": model.num_parameters()}
-    return finish(args, settings.data_dir, name, folder, state, save, card)
+    check = parity(model, prepared.train, settings, card)
+    return finish(args, settings.data_dir, name, folder, state, save, card, check)

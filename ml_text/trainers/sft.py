@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 
 from ml_text import catalog
+from ml_text.parity import parity
 from ml_text.settings import TextSettings
 from ml_text.trainers.pretrained import QUICK, begin, load_whole, loss_of
 from shared.training.folder import finish
@@ -44,7 +45,8 @@ def main(args: Args, settings: TextSettings) -> str:
     def save(target: Path) -> None:
         save_whole(model, start.tokenizer, start.base.folder, args.save_dtype, target)
 
-    return finish(start.args, settings.data_dir, start.name, start.folder, state, save, card)
+    check = parity(model, start.prepared.train, settings, card)
+    return finish(start.args, settings.data_dir, start.name, start.folder, state, save, card, check)
 
 
 def save_whole(model: Any, tokenizer: Any, base: Path, dtype: str, target: Path) -> None:

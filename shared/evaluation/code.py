@@ -1,7 +1,9 @@
 """pass@k: generated programs are run against their tests (Chen et al. 2021, https://arxiv.org/abs/2107.03374)."""
 
 import math
+import os
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from shared.sandbox import Limits, Verdict, run
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 """Where the paper cuts a completion of a bare prompt (section 3.2): what follows the function is no answer."""
 FENCED = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
+AT_ONCE = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
+"""Programs that run side by side: more would take each other's time, and fail for it."""
 FIELDS = ("task_id", "prompt", "entry_point", "test")
 ASKED = "Complete this Python function. Answer with the whole function in one code block and nothing else."
 
@@ -51,7 +55,8 @@ def program(problem: Problem, answer: str) -> str:
 
 def judge(problem: Problem, answer: str, limits: Limits = Limits()) -> Verdict:  # noqa: B008
     """Raises IsolationRefused."""
-    return run(program(problem, answer), limits)
+    with AT_ONCE:
+        return run(program(problem, answer), limits)
 
 
 def pass_at_k(tried: int, passed: int, k: int) -> float:

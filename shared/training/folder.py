@@ -11,6 +11,7 @@ from typing import Any
 from shared import registry
 from shared.errors import InvalidRequest
 from shared.jobs import fence
+from shared.registry.model_card import write_model_card
 from shared.training import checkpoints
 from shared.training.plan import State
 from shared.training.processes import is_main, wait
@@ -71,6 +72,7 @@ def finish(
         "args": args.model_dump(mode="json", exclude_none=True, exclude={"resume", "restart", "attempt"}),
         "metrics": {key: value for key, value in asdict(state).items() if abs(value) < float("inf")},
     }
+    write_model_card(model, name, card)
     fence.check(folder, args.attempt)
     made = str(model)
     if args.publish:

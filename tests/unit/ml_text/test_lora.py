@@ -38,6 +38,7 @@ def test_trained_published_and_loaded(tmp_path, dataset, family):
         and version.card["trainer"] == "lora"
     )
     assert {path.name for path in version.path.iterdir()} == {
+        "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
         "card.json",

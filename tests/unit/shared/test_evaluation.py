@@ -1,11 +1,17 @@
 """Metrics against values computed by hand; HumanEval's format; reports."""
 
+import gzip
+import json
 import math
+from pathlib import Path
 
 import pytest
 
 from shared.errors import InvalidRequest, IsolationRefused
-from shared.evaluation import code
+from shared.evaluation import code, compare
+from shared.evaluation.compare import Answer, Wish
+from shared.evaluation.examples import Example, read_file, read_rows
+from shared.evaluation.page import page
 from shared.evaluation.rouge import longest_common_subsequence, rouge
 from shared.sandbox import run
 
@@ -67,3 +73,61 @@ def test_a_bad_problem_names_its_field() -> None:
         code.read_problem({"task_id": "1", "prompt": "x", "test": "y"})
     with pytest.raises(InvalidRequest, match="no name"):
         code.read_problem({"task_id": "1", "prompt": "x", "test": "y", "entry_point": "a;b"})
+
+
+class Parrot:
+    """Answers what it was made with; foretells each character at one nat."""
+
+    def __init__(self, name: str, *answers: str) -> None:
+        self.name, self.answers = name, answers
+
+    async def answer(self, example: Example, wish: Wish, seed: int) -> Answer:
+        return Answer(self.answers[seed % len(self.answers)], tokens=2, cost_usd=0.5)
+
+    async def foretell(self, text: str) -> tuple[float, int]:
+        return float(len(text)), len(text)
+
+
+async def test_two_sides_in_one_report() -> None:
+    rows = [{"prompt": "say", "completion": "the cat sat on the mat"}, {"text": "abc"}]
+    examples = read_rows(rows)
+    metrics = compare.choose(examples, [])
+    sides = [Parrot("right", "the cat sat on the mat"), Parrot("</td>", "a dog")]
+    report = await compare.compare(sides, examples, metrics, Wish())
+    right, wrong = report["sides"]
+    assert right["scores"]["bleu"] == pytest.approx(100) and wrong["scores"]["rouge1"] == 0
+    assert right["scores"]["perplexity"] == pytest.approx(math.e, abs=1e-4) and right["cost_usd"] == 0.5
+    assert report["difference"]["exact_match"] == -1 and report["samples"][0]["reference"] == rows[0]["completion"]
+    shown = page(report)
+    assert "&lt;/td&gt;" in shown and "</td>" not in shown and 'class="worse">-1' in shown
+
+
+async def test_pass_at_k_of_answers_that_were_run() -> None:
+    examples = [Example("T/0", [{"role": "user", "content": "?"}], problem=PROBLEM)]
+    metrics = compare.choose(examples, ["pass"])
+    sides = [Parrot("half right", "    return x / 2\n", "    return x\n")]
+    try:
+        report = await compare.compare(sides, examples, metrics, Wish(samples=4))
+    except IsolationRefused as refused:
+        pytest.skip(str(refused))
+    assert report["sides"][0]["scores"] == {"pass@1": 0.5, "pass@4": 1.0}
+    assert report["samples"][0]["sides"][0]["scores"] == {"passed": 0.5}
+
+
+def test_rows_of_every_kind_and_bad_ones(tmp_path: Path) -> None:
+    brief = {"prompt": "Cafe Blue, 20% off", "platform": "x", "format": "square"}
+    rows = [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}, brief]
+    packed = tmp_path / "rows.jsonl.gz"
+    packed.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    chat, design = read_file(packed)[0]
+    assert chat.reference == "a" and design.brief and design.response_format
+    (tmp_path / "rows.csv").write_text("input,target\none,two\n")
+    assert read_file(tmp_path / "rows.csv")[0][0].reference == "two"
+    for bad, what in [({"a": 1}, "neither"), ([], "no JSON object"), ({"messages": []}, "at least one")]:
+        with pytest.raises(InvalidRequest, match=f"row 2: .*{what}"):
+            read_rows([{"text": "fine"}, bad])
+    (tmp_path / "broken.gz").write_bytes(packed.read_bytes()[:40])
+    with pytest.raises(InvalidRequest, match=r"broken\.gz cannot be read"):
+        read_file(tmp_path / "broken.gz")
+    with pytest.raises(InvalidRequest, match="No such file"):
+        read_file(tmp_path / "nowhere.jsonl")

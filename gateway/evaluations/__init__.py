@@ -1,0 +1,1 @@
+"""Evaluations over HTTP: rows in SQLite, one run at a time, beside the requests."""
