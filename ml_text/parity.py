@@ -7,6 +7,7 @@ mixed up on their way to disk, a wrong scale of an adapter, another chat format,
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def parity(
         tolerance = COARSE if base is not None and dtypes != {torch.float32} else FINE
         trained = look(model if base is not None else model.float(), texts)  # as it was saved, computed as it is served
         try:
-            served, differ = asyncio.run(ask(folder, base, texts, settings, trained, TIE * tolerance))
+            with ThreadPoolExecutor(1) as thread:  # a caller's event loop, if it has one, is not the engine's
+                asking = ask(folder, base, texts, settings, trained, TIE * tolerance)
+                served, differ = thread.submit(asyncio.run, asking).result()
         except OutOfMemory as error:
             card["parity"] = {"checked": False, "reason": str(error)}
             return
