@@ -126,14 +126,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
             "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES + FORM_LIMIT_BYTES,
         },
     )
-    if settings.cors_origins:  # the outermost layer, so that errors carry its headers too
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=EXPOSED,
-        )
+    _allow_front_ends(app, settings)
     app.state.settings, app.state.adapter, app.state.usage, app.state.keys = settings, adapter, store, keys
     _open_stores(app, path)
     app.add_exception_handler(ClientLeft, _nobody_there)
@@ -150,6 +143,18 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         adapter.text.account_to(account)
     app.state.evaluations = open_evaluations(app, account, transport)
     return app
+
+
+def _allow_front_ends(app: FastAPI, settings: Settings) -> None:
+    """Of other origins. The outermost layer, so that errors carry its headers too."""
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
 
 
 def _open_keys(settings: Settings, path: Path) -> KeyStore:
