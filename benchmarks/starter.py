@@ -9,6 +9,7 @@ import argparse
 import colorsys
 import json
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,7 +51,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         publish_untrained(Path(folder) / "data")
         with running(Path(folder)) as suite, suite.client() as client:
+            started = time.perf_counter()
             made = ask_all(client, rows, args.model)
+            seconds = (time.perf_counter() - started) / len(rows)
             untrained = ask_all(client, rows, "untrained")
             moods = ask_moods(client, [row for row in rows if not row["mood"]][: args.moods], args.model)
     columns = {args.model: made, "template": [template(row) for row in rows], "untrained": untrained}
@@ -61,6 +64,7 @@ def main() -> None:
             [[figure, *(s[figure] for s in scores.values())] for figure in next(iter(scores.values()))],
         )
     )
+    print(f"{seconds:.1f} s a design, {AT_ONCE} at once")
     print(
         table(
             ["mood", "right palette", "palettes unlike the other moods'", "layouts unlike the other moods'"],

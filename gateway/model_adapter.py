@@ -94,7 +94,7 @@ class ModelAdapter:
             "response_format": response_format(brief, elements),
         }
 
-        async def ask(fields: Mapping[str, int]) -> tuple[list[str], tuple[str, str]]:
+        async def ask(fields: Mapping[str, Any]) -> tuple[list[str], tuple[str, str]]:
             answer: Any = orjson.loads(await text.answer("chat/completions", {**body, **fields}))
             return _contents(answer), (str(answer.get("model") or body["model"]), answered_by(text))
 

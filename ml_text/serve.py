@@ -194,7 +194,7 @@ async def generate(body: Generate, request: Request, engine: TheEngine) -> dict[
     wanted: dict[str, Any] = {"model": body.model, "messages": design.messages(brief)}
     wanted["response_format"] = design.response_format(brief)
 
-    async def ask(fields: Mapping[str, int]) -> tuple[list[str], None]:
+    async def ask(fields: Mapping[str, Any]) -> tuple[list[str], None]:
         answer = await replies.chat_completion(engine, ChatRequest.model_validate({**wanted, **fields}))
         return [choice.message.content or "" for choice in answer.choices], None
 

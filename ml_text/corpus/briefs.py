@@ -77,7 +77,12 @@ def write_brief(r: Random, story: Story) -> str:
     if r.random() < 0.3:
         parts.append(r.choice([story.platform, f"for {story.platform}", f"{story.platform} {story.format}"]))
     head, tail = parts[:1], parts[1:]
-    if r.random() < 0.5:
+    if story.where and story.where.brief in tail and r.random() < 0.4:  # the place first, the name far behind it
+        tail.remove(story.where.brief)
+        head = [f"{head[0]} {story.where.brief}"]
+    if len(tail) > 1 and tail[0] == story.brand and r.random() < 0.4:
+        tail = [*tail[1:], tail[0]]
+    elif r.random() < 0.5:
         r.shuffle(tail)
     parts = _with_mood(r, story, head + tail)
     text = _joined(r, parts)
@@ -142,6 +147,9 @@ def _opening(r: Random, story: Story) -> list[str]:
             [f"{p} at your party! Book {b}"],
             [f"{p} with {b}"],
             [f"{k} launch: {p} by {b}"],
+            [f"{p} looking for a good home", b],
+            [f"our {k} has everything for {p} fans", b],
+            [f"promote the {p} of {article} {k}", b],
         ]
     )
 
@@ -161,11 +169,11 @@ def _with_mood(r: Random, story: Story, parts: list[str]) -> list[str]:
 
 
 def _joined(r: Random, parts: list[str]) -> str:
-    style = r.choice(["commas", "commas", "commas", "sentences", "sentences", "dashes", "mixed"])
-    mark = {"commas": ", ", "sentences": ". ", "dashes": " - "}
+    style = r.choice(["commas", "commas", "commas", "sentences", "sentences", "dashes", "mixed", "none"])
+    mark = {"commas": ", ", "sentences": ". ", "dashes": " - ", "none": " "}
     text = parts[0]
     for part in parts[1:]:
-        sign = mark.get(style) or r.choice(list(mark.values()))
+        sign = mark.get(style) or r.choice([", ", ". ", " - "])
         text += sign + (part[0].upper() + part[1:] if sign == ". " else part)
     if style == "sentences" or r.random() < 0.5:
         text = text[0].upper() + text[1:]

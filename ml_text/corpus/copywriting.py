@@ -48,7 +48,7 @@ PLACE_HEADLINES = ["Your new favourite {k}", "The {k} next door", "Not your usua
     "Every town needs {n} {k}", "Meet the new {k}", "A {a} kind of {k}"]  # fmt: skip
 PLACE_LINES = ["{N} {k} with time for you.", "Some say the best {k} around.", "The {k} that keeps its word.", "{N} {k} like no other.", "Just what a {k} should be.",
     "Come and see what {n} {k} can do."]  # fmt: skip
-SUBJECT = 0.72
+SUBJECT = 0.88
 """Share of designs whose copy names its subject in the brief's own words. Those words are the one thing that is right
 for a trade that no lexicon knows, so the habit of taking them over matters more than any phrase learnt by heart."""
 BRAND_LINES = ["{b} makes it easy.", "{b}, for people who care.", "That is how {b} does it."]

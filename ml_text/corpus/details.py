@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from ml_text.corpus.names import draw_name, draw_place
+from ml_text.corpus.names import draw_initials, draw_name, draw_place
 
 MONTHS = "January February March April May June July August September October November December".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -157,12 +157,13 @@ speakers songs films artists breweries stops beds bikes boats sizes scents langu
 
 
 def draw_count(r: Random) -> Detail:
-    return _named(r) if r.random() < 0.3 else _counted(r)
+    return _named(r) if r.random() < 0.5 else _counted(r)
 
 
 def _named(r: Random) -> Detail:
     """A second name beside the brand's: a model, a show, a guest, a word in capitals."""
-    name = draw_name(r) + r.choice(["", "", "", " II", " Pro", " One", " Night"])
+    name = draw_name(r) + r.choice(["", "", "", " II", " III", " Pro", " One", " X", " Night"])
+    short = draw_initials(r)
     return r.choice(
         [
             Detail(f"the {name}", r.choice([f"Meet the {name}", f"This is the {name}"])),
@@ -170,6 +171,9 @@ def _named(r: Random) -> Detail:
             Detail(f"new: {name}", r.choice([f"New: {name}", f"Now: {name}", name])),
             Detail(f"guest {name}", r.choice([f"Our guest: {name}", f"With {name}"])),
             Detail(f"ask for {name}", f"Ask for {name}"),
+            Detail(f"by {name}", r.choice([f"By {name}", f"A work of {name}", name])),
+            Detail(f"on {short}", r.choice([f"On {short}", f"Now on {short}", f"Made for {short}"])),
+            Detail(f"with {short}", r.choice([f"With {short}", f"Now with {short}"])),
         ]
     )
 
@@ -247,6 +251,10 @@ def draw_when(r: Random) -> Detail:
         Detail(f"by {said}", f"{day} is the last day" if low else r.choice([f"Only until {inner}", f"By {inner}"])),
         Detail(f"{d}, {h}", r.choice([f"{d}, {h}", f"On {d} at {h}"])),
         Detail(f"after {h} on {day} {d}", r.choice([f"{day} {d}, after {h}", f"After {h}, {day} {d}"])),
+        Detail(f"{h} every day", r.choice([f"Every day at {h}", f"{h}, every day"])),
+        Detail(
+            r.choice([f"daily at {h}", f"at {h}", f"hot at {h}"]), r.choice([f"At {h}", f"Daily at {h}", f"{h} sharp"])
+        ),
         Detail(f"open from {h}", r.choice([f"Open from {h}", f"From {h}, every day"])),
         Detail(f"in {month}", r.choice([f"Only in {month}", f"All {month} long", f"In {month}"])),
         Detail(f"on {day.lower()}s", r.choice([f"{day}s only", f"{day}s at our place"])),

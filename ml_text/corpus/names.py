@@ -3,6 +3,7 @@
 The invented ones are the point: a model that has seen ten thousand different names learns to copy, not to remember.
 """
 
+import re
 from random import Random
 
 FIRST = """blue red green golden silver black white quiet loud little big old new bright dark wild slow quick happy lucky
@@ -92,6 +93,19 @@ VENUES = [
 def draw_name(r: Random) -> str:
     """The name of a business, in one of a dozen shapes."""
     return r.choices([shape for shape, _ in SHAPES], [weight for _, weight in SHAPES])[0](r)
+
+
+def name_after(r: Random, things: str) -> str:
+    """A business that is called after what it sells: "Noodle Lantern", "Otter Yoga", "Ledgerly"."""
+    plain = [word for word in re.findall(r"[a-z]{3,}", things) if word not in ("and", "for", "the", "with")] or ["good"]
+    word = r.choice(plain).rstrip("s").title()
+    other = r.choice([r.choice(LAST).title(), r.choice(FIRST).title(), r.choice(PEOPLE).title(), _made(r)])
+    return r.choice([f"{word} {other}", f"{word} {other}", f"{other} {word}", word + r.choice(TAILS)])
+
+
+def draw_initials(r: Random) -> str:
+    """One to four capitals, as in "vitamin C", "on PC", "the BBQ"."""
+    return "".join(r.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=r.choice([1, 2, 2, 3, 3, 4])))
 
 
 def draw_place(r: Random) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ml_text.corpus.details import Detail, draw_count, draw_deal, draw_discount, draw_price, draw_when, draw_where
-from ml_text.corpus.names import draw_name
+from ml_text.corpus.names import draw_name, name_after
 from ml_text.corpus.topics import Topic, load_topics
 from shared.design.brief import PLATFORMS
 
@@ -19,6 +19,8 @@ saddles harnesses leashes cages aquariums terrariums hammocks swings slides tram
 maps globes compasses flags banners tickets coupons vouchers hampers baskets boxes crates barrels bottles jars
 spices sauces pickles noodles rices beans lentils nuts seeds oils vinegars syrups cereals crackers popcorn
 """.split()
+ORIGINS = """Italian French Greek Danish Dutch Irish Welsh Polish Turkish Korean Japanese Persian Nordic Cuban Swiss Indian
+German English Thai Moroccan Brazilian Russian Arabic Portuguese""".split()
 MAKERS = ["shop", "maker", "store", "brand", "workshop", "company", "studio", "market stall", "online shop", "start-up"]
 
 
@@ -43,7 +45,9 @@ def draw_story(r: Random) -> Story:
     topic = r.choice(load_topics()) if r.random() < 0.88 else None
     product = r.choice(topic.products) if topic else r.choice(OTHER_PRODUCTS)
     kinds = r.choices([draw_discount, draw_price, draw_deal], [4, 5, 3], k=2)
-    brand = draw_name(r)
+    if r.random() < 0.05:
+        product = f"{r.choice(ORIGINS)} {product}"
+    brand = name_after(r, product) if r.random() < 0.15 else draw_name(r)
     return Story(
         platform=platform,
         format=r.choice(list(PLATFORMS[platform])),
@@ -54,6 +58,6 @@ def draw_story(r: Random) -> Story:
         mood=r.choice(MOODS) if r.random() < 0.4 else None,
         offers=tuple(draw(r) for draw in kinds[: r.choices([0, 1, 2], [30, 60, 10])[0]]),
         when=draw_when(r) if r.random() < 0.45 else None,
-        where=draw_where(r) if r.random() < 0.2 else None,
-        count=draw_count(r) if r.random() < 0.15 else None,
+        where=draw_where(r) if r.random() < 0.3 else None,
+        count=draw_count(r) if r.random() < 0.25 else None,
     )

@@ -1,42 +1,66 @@
-"""Asking a model for a design: once, and once more when the answer is unusable or leaves out a fact of the brief."""
+"""Asking a model for a design: a few drafts, and again when they are unusable or leave out a fact of the brief."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from shared.design.brief import Brief
 from shared.design.check import check, missing
+from shared.design.prompt import messages, response_format
+from shared.design.score import brief_words
 from shared.errors import UpstreamInvalid
 
 T = TypeVar("T")
-Fields = Mapping[str, int]
-ROUNDS: tuple[Fields, ...] = ({}, {"seed": 1, "n": 4})
-"""What each ask adds to the request. The second has a seed of its own, so that a model that answers the same request
-alike does not repeat itself, and wants several drafts: they cost one prompt, and in one batch hardly more time."""
+Fields = Mapping[str, Any]
+DRAFTS = 5
+"""Of each ask. They cost one prompt and run in one batch; one draft in five of a small model is off its brief."""
+ROUNDS: tuple[Fields, ...] = ({"n": DRAFTS}, {"n": DRAFTS, "seed": 1}, {"n": DRAFTS, "seed": 1001})
+"""What each ask adds to the request. Later ones have a seed of their own, so that a model that answers the same request
+alike does not repeat itself."""
+
+
+class Draft(NamedTuple):
+    spec: dict[str, Any]
+    missing: Sequence[str]
+    """Facts of the brief that it leaves out."""
+    words: int
+    """How many different words of the brief it takes up: the nearest thing to being on topic that needs no judge."""
+    beside: Any
 
 
 async def ask_for_design(
     ask: Callable[[Fields], Awaitable[tuple[Sequence[str], T]]], brief: Brief, elements: Sequence[str] = ("text",)
 ) -> tuple[dict[str, Any], T]:
-    """The first usable design that shows every name, price, percentage and date; else the most complete one.
+    """The best usable design: the one that leaves out fewest names, prices, percentages and dates, and of those the
+    one that takes up most words of the brief. The first round of drafts with a complete one is the last.
 
     `ask` is given fields for its request, and answers the model's drafts and whatever the caller wants to have with
-    them. Raises UpstreamInvalid when no draft was usable. Nothing edits a draft.
+    them. After a round without a complete draft the next one names what the best so far leaves out. Raises
+    UpstreamInvalid when no draft was usable. Nothing edits a draft.
     """
-    usable: list[tuple[int, dict[str, Any], T]] = []
+    best: Draft | None = None
     failed = UpstreamInvalid("no answer")
     for fields in ROUNDS:
-        drafts, beside = await ask(fields)
-        for draft in drafts:
+        stressed = best.missing if best else ()
+        again = (
+            {
+                "messages": messages(brief, stressed),
+                "response_format": response_format(brief, elements, stressed),
+            }
+            if stressed
+            else {}
+        )
+        answers, beside = await ask({**fields, **again})
+        for answer in answers:
             try:
-                spec = check(draft, brief, elements)
+                spec = check(answer, brief, elements)
             except UpstreamInvalid as error:
                 failed = error
                 continue
-            lacking = len(missing(spec, brief))
-            if not lacking:
-                return spec, beside
-            usable.append((lacking, spec, beside))
-    if not usable:
+            draft = Draft(spec, missing(spec, brief), brief_words(spec, brief.prompt), beside)
+            if best is None or (len(draft.missing), -draft.words) < (len(best.missing), -best.words):
+                best = draft
+        if best and not best.missing:
+            break
+    if best is None:
         raise failed
-    _, spec, beside = min(usable, key=lambda one: one[0])
-    return spec, beside
+    return best.spec, best.beside

@@ -21,15 +21,16 @@ COLOR = r"^#[0-9a-f]{6}$"
 SYSTEM = "You design ads. Answer with one design spec as JSON."
 
 
-def messages(brief: Brief) -> list[dict[str, Any]]:
+def messages(brief: Brief, stressed: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Chat messages in OpenAI's shape: the task, then canvas and brief, then the facts that the copy has to show.
 
     The brief's facts are said once more because a list is what a model, small or large, leaves nothing out of.
+    `stressed` are those that it did leave out: they close the brief and the list.
     """
     canvas = f"{brief.platform} {brief.format} {brief.width}x{brief.height}"
-    required = find_facts(brief.prompt).required
+    required = (*find_facts(brief.prompt).required, *stressed)
     show = ["Show: " + "; ".join(required)] if required else []
-    asked = "\n".join([canvas, brief.prompt, *show])
+    asked = "\n".join([canvas, brief.prompt + _stressing(stressed), *show])
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
 
 
@@ -38,22 +39,33 @@ def brief_of(asked: object) -> Brief | None:
     try:
         canvas, _, rest = str(cast(Any, asked)[1]["content"]).partition("\n")
         platform, format, _ = canvas.split()
+        wanted, _, shown = rest.rpartition("\nShow: ")
+        facts = shown.split("; ")
+        guesses: list[tuple[str, Sequence[str]]] = [(rest, ())]
+        for stressed in (facts[start:] for start in range(len(facts), -1, -1)):
+            guesses.append((wanted.removesuffix(_stressing(stressed)), stressed))
         briefs = [
-            Brief(prompt=prompt, platform=platform, format=format)
-            for prompt in (rest.rpartition("\nShow: ")[0], rest)
-            if prompt
+            (Brief(prompt=prompt, platform=platform, format=format), stressed) for prompt, stressed in guesses if prompt
         ]
     except (TypeError, ValueError, LookupError, InvalidRequest):
         return None
-    return next((brief for brief in briefs if messages(brief) == asked), None)
+    return next((brief for brief, stressed in briefs if messages(brief, stressed) == asked), None)
 
 
-def response_format(brief: Brief, elements: Sequence[str] = ("text",)) -> dict[str, Any]:
-    """OpenAI's `response_format`: a strict JSON schema of the spec for this brief and its canvas."""
+def _stressing(facts: Sequence[str]) -> str:
+    """How a brief ends that a model did not heed."""
+    return f". With {', '.join(facts)}" if facts else ""
+
+
+def response_format(brief: Brief, elements: Sequence[str] = ("text",), stressed: Sequence[str] = ()) -> dict[str, Any]:
+    """OpenAI's `response_format`: a strict JSON schema of the spec for this brief and its canvas.
+
+    A capitalised word that begins like a fact in `stressed` can only be that fact, whole.
+    """
     unknown = [name for name in elements if name not in ELEMENTS]
     if unknown or not elements:
         raise InvalidRequest(f"`elements` is a list out of {', '.join(ELEMENTS)}", param="elements")
-    kinds = [ELEMENTS[name](brief) for name in dict.fromkeys(elements)]
+    kinds = [ELEMENTS[name](brief, stressed) for name in dict.fromkeys(elements)]
     schema = _object(
         {
             "background_color": _color("the canvas's one colour"),
@@ -69,14 +81,14 @@ def response_format(brief: Brief, elements: Sequence[str] = ("text",)) -> dict[s
     return {"type": "json_schema", "json_schema": {"name": "design_spec", "strict": True, "schema": schema}}
 
 
-def _text(brief: Brief) -> dict[str, Any]:
+def _text(brief: Brief, stressed: Sequence[str]) -> dict[str, Any]:
     return _object(
         {
             "type": {"type": "string", "enum": ["text"]},
             "text": {
                 "type": "string",
                 "description": "copy; a newline breaks the line; names and figures exactly as in the brief, no others",
-                "pattern": copy_pattern(find_facts(brief.prompt).spans),
+                "pattern": copy_pattern(find_facts(brief.prompt).spans, stressed),
             },
             **_corner(brief),
             "fontSize": {
@@ -92,12 +104,12 @@ def _text(brief: Brief) -> dict[str, Any]:
     )
 
 
-def _rect(brief: Brief) -> dict[str, Any]:
+def _rect(brief: Brief, _: Sequence[str]) -> dict[str, Any]:
     kind = {"type": {"type": "string", "enum": ["rect"]}}
     return _object({**kind, **_corner(brief), **_size(brief), "color": _color("the fill")})
 
 
-def _image(brief: Brief) -> dict[str, Any]:
+def _image(brief: Brief, _: Sequence[str]) -> dict[str, Any]:
     prompt = {"type": "string", "description": "what the picture shows", "maxLength": MAX_PROMPT_CHARS}
     kind = {"type": {"type": "string", "enum": ["image"]}}
     return _object({**kind, "prompt": prompt, **_corner(brief), **_size(brief)})
@@ -145,16 +157,22 @@ STOP = r"(?:[.!?…]{1,3}[\"')]? |[.!?…,;:–—-]{0,3}[\"')]?\n[(\"]?)"
 END = r"(?:[.!?…]{1,3}[\"')]?|[\"')])?"
 
 
-def copy_pattern(spans: Sequence[str]) -> str:
+STEM = 4
+"""Letters in which a word counts as the beginning of a name."""
+
+
+def copy_pattern(spans: Sequence[str], stressed: Sequence[str] = ()) -> str:
     """A regular expression of copy in which names and figures can only be `spans`, verbatim.
 
     Capitals open a sentence or a line and stand nowhere else, digits nowhere, unless as a part of a span. A text all in
-    capitals is allowed too: a shout. No look-around, no back-reference: OpenAI and llguidance both take it.
+    capitals is allowed too: a shout. A line or sentence that opens like a span in `stressed` opens with that span:
+    where "Riverside Run" is stressed, none with "Rivers" or "Riverside, done properly". No look-around, no
+    back-reference: OpenAI and llguidance both take it.
     """
     span = "|".join(_literal(span) for span in spans)
     free = f"[{LOWER}]+"
     word = f"(?:{free}|{span})" if span else free
-    opening = f"(?:[{UPPER}][{LOWER}]*|{word})"
+    opening = f"(?:{_capitalised(stressed)}|{word})"
     said = f"{opening}(?:{JOINT}{word}|{STOP}{opening}){{0,{MAX_WORDS}}}"
     loud = f"[{UPPER}]+" + (f"|{span}" if span else "")
     shout = f"(?:{loud})(?:(?:{JOINT}|{STOP})(?:{loud})){{0,{MAX_WORDS}}}"
@@ -164,3 +182,28 @@ def copy_pattern(spans: Sequence[str]) -> str:
 def _literal(span: str) -> str:
     """The span, its spaces also as a line break unless beside a digit: a name may be broken over two lines."""
     return re.sub(r"(?<!\d)\s+(?!\d)", r"[ \\n]", re.sub(r"([\\.+*?()|\[\]{}^$-])", r"\\\1", span))
+
+
+def _capitalised(names: Sequence[str]) -> str:
+    """A capitalised word that is not the first of a name's nor, in its first letters, looks like it."""
+    firsts = [match.group() for name in names if (match := re.match(rf"[A-Z][{LOWER}]*(?!\w)", name))]
+    stems = {first[:STEM] if len(first) > STEM else first + "$" for first in firsts}
+    return _unlike(stems, "", f"[{UPPER}][{LOWER}]*")
+
+
+def _unlike(stems: set[str], start: str, free: str) -> str:
+    """What can follow `start` so that the word has no stem as its beginning; `free` when there is none to avoid.
+
+    A stem that ends in "$" is a whole word: longer ones are allowed.
+    """
+    ahead = sorted({stem[len(start)] for stem in stems if stem.startswith(start)})
+    if not ahead:
+        return free
+    letters = "".join(letter for letter in ahead if letter != "$")
+    alphabet = "abcdefghijklmnopqrstuvwxyzß-öø-ÿ" if start else "ABCDEFGHIJKLMNOPQRSTUVWXYZÀ-ÖØ-Þ"
+    others = re.sub(f"[{letters}]", "", alphabet) if letters else alphabet
+    ways = [f"[{others}][{LOWER}]*"]
+    ways += [
+        letter + _unlike(stems, start + letter, f"[{LOWER}]*") for letter in letters if start + letter not in stems
+    ]
+    return f"(?:{'|'.join(ways)})" + ("?" if start and "$" not in ahead else "")

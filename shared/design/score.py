@@ -101,6 +101,12 @@ def copied(spec: Spec, prompt: str) -> tuple[int, int]:
     return sum(word in brief for word in said), len(said)
 
 
+def brief_words(spec: Spec, prompt: str) -> int:
+    """How many different words of the brief the copy takes up."""
+    said = {word for element in texts(spec) for word in words(element["text"])}
+    return len(said.intersection(words(prompt)))
+
+
 def echo(spec: Spec, prompt: str) -> int:
     """The longest run of consecutive words of the brief in one text, names left out."""
     for name in find_facts(prompt).names:

@@ -73,7 +73,7 @@ def test_an_asked_mood_has_its_palette():
         background = row["response"]["background_color"]
         moods = {palette[0]: mood for mood in ("loud", "quiet", "pastel", "dark") for palette in mood_palettes(mood)}
         words = {mood: "|".join(map(re.escape, phrases)) for mood, phrases in MOOD_WORDS.items()}
-        asked = {mood for mood, phrases in words.items() if re.search(rf"\b(?:{phrases})\b", row["prompt"])}
+        asked = {mood for mood, said in words.items() if re.search(rf"\b(?:{said})\b", row["prompt"], re.IGNORECASE)}
         if background in moods and len(asked) == 1:  # a product may be "gentle" too
             assert asked == {moods[background]}, row["prompt"]
             seen[moods[background]] += 1

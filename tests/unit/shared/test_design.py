@@ -108,6 +108,29 @@ def test_names_and_figures_are_spans_of_the_brief(copy: str, allowed: bool):
     assert bool(re.fullmatch(copy_pattern(find_facts(BRIEF.prompt).spans), copy)) is allowed
 
 
+@pytest.mark.parametrize(
+    ("copy", "allowed"),
+    [
+        ("Riverside Run", True),
+        ("Meet Riverside\nRun. Ready?", True),
+        ("Run", True),
+        ("Rise and run", True),
+        ("RUN TODAY", True),
+        ("Riverside", False),
+        ("Riverside, done properly", False),
+        ("Ready? Rivers run", False),
+        ("La Rosa", True),
+        ("Lace up", True),
+        ("La", False),
+        ("La run", False),
+    ],
+)
+def test_a_line_that_opens_like_a_stressed_name_is_that_name_whole(copy: str, allowed: bool):
+    names = ("Riverside Run", "La Rosa", "7am", "VoltRide")
+    assert bool(re.fullmatch(copy_pattern(names, names), copy)) is allowed
+    assert re.fullmatch(copy_pattern(names), copy)
+
+
 def test_a_span_with_signs_of_regular_expressions_is_taken_literally():
     pattern = copy_pattern(("A+B (Co)",))
     assert re.fullmatch(pattern, "Meet A+B (Co)") and not re.fullmatch(pattern, "Meet AAB Co")
@@ -159,34 +182,55 @@ def test_missing_facts_are_named_and_a_name_over_two_lines_or_shouted_is_there()
 
 
 LESS, LEAST = spec(text("Blue Door, 4 May")), spec(text("Blue Door"))
+ON_TOPIC = spec(text("Blue Door: 20% off"), text("4 May, coffee", y=400))
 
 
 @pytest.mark.parametrize(
     ("answers", "chosen"),
     [
         ([[GOOD]], GOOD),
+        ([[LEAST, GOOD]], GOOD),
+        ([[GOOD, ON_TOPIC]], ON_TOPIC),
         ([[LEAST], [LEAST, GOOD]], GOOD),
-        ([[LESS], [LEAST, "no json"]], LESS),
-        ([["no json"], ["no json", LEAST, LESS]], LESS),
-        ([[LEAST], ["no json"]], LEAST),
+        ([["no json"], ["no json"], [GOOD]], GOOD),
+        ([[LESS], [LEAST, "no json"], [LEAST]], LESS),
+        ([["no json"], ["no json", LEAST, LESS], []], LESS),
+        ([[LEAST], ["no json"], ["no json"]], LEAST),
     ],
 )
-async def test_asking_takes_the_first_complete_design_else_the_most_complete(answers: list, chosen: dict):
+async def test_the_design_that_leaves_out_least_and_of_those_the_one_with_most_of_the_brief(
+    answers: list, chosen: dict
+):
     asked: list[dict] = []
 
-    async def ask(fields: Mapping[str, int]) -> tuple[list[str], int]:
+    async def ask(fields: Mapping[str, Any]) -> tuple[list[str], int]:
         asked.append(dict(fields))
         drafts = answers[len(asked) - 1]
         return [draft if isinstance(draft, str) else json.dumps(draft) for draft in drafts], len(asked)
 
     made, beside = await design.ask_for_design(ask, BRIEF)
     assert made == chosen and chosen in answers[beside - 1]
-    assert asked == [{}, {"seed": 1, "n": 4}][: len(answers)]
+    assert len(asked) == len(answers) and len({fields.get("seed") for fields in asked}) == len(asked)
 
 
-async def test_two_unusable_answers_are_an_error():
-    async def ask(fields: Mapping[str, int]) -> tuple[list[str], None]:
-        return ["{}"] * fields.get("n", 1), None
+async def test_a_later_ask_stresses_what_the_best_draft_leaves_out():
+    asked: list[dict] = []
+
+    async def ask(fields: Mapping[str, Any]) -> tuple[list[str], None]:
+        asked.append(dict(fields))
+        return [json.dumps(draft) for draft in ([LEAST, LESS], [LEAST], [GOOD])[len(asked) - 1]], None
+
+    await design.ask_for_design(ask, BRIEF)
+    assert "messages" not in asked[0]
+    for fields in asked[1:]:
+        assert fields["messages"] == design.messages(BRIEF, ["20%"]) != design.messages(BRIEF)
+        assert fields["messages"][1]["content"].endswith("With 20%\nShow: Blue Door; 20%; 4 May; 20%")
+        assert fields["response_format"] == design.response_format(BRIEF, stressed=["20%"])
+
+
+async def test_unusable_answers_only_are_an_error():
+    async def ask(fields: Mapping[str, Any]) -> tuple[list[str], None]:
+        return ["{}"] * fields["n"], None
 
     with pytest.raises(UpstreamInvalid, match="background_color"):
         await design.ask_for_design(ask, BRIEF)
