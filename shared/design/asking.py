@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from shared.design.brief import Brief
 from shared.design.check import check, missing
 from shared.design.prompt import messages, response_format
-from shared.design.score import brief_words
+from shared.design.score import brief_words, repeats
 from shared.errors import UpstreamInvalid
 
 T = TypeVar("T")
@@ -22,16 +22,23 @@ class Draft(NamedTuple):
     spec: dict[str, Any]
     missing: Sequence[str]
     """Facts of the brief that it leaves out."""
+    repeats: int
+    """Texts that stand there a second time."""
     words: int
     """How many different words of the brief it takes up: the nearest thing to being on topic that needs no judge."""
     beside: Any
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """The best draft has the lowest."""
+        return len(self.missing), self.repeats, -self.words
 
 
 async def ask_for_design(
     ask: Callable[[Fields], Awaitable[tuple[Sequence[str], T]]], brief: Brief, elements: Sequence[str] = ("text",)
 ) -> tuple[dict[str, Any], T]:
-    """The best usable design: the one that leaves out fewest names, prices, percentages and dates, and of those the
-    one that takes up most words of the brief. The first round of drafts with a complete one is the last.
+    """The best usable design: the one that leaves out fewest names, prices, percentages and dates, says nothing twice,
+    and takes up most words of the brief, in this order. The first round of drafts with a complete one is the last.
 
     `ask` is given fields for its request, and answers the model's drafts and whatever the caller wants to have with
     them. After a round without a complete draft the next one names what the best so far leaves out. Raises
@@ -56,8 +63,8 @@ async def ask_for_design(
             except UpstreamInvalid as error:
                 failed = error
                 continue
-            draft = Draft(spec, missing(spec, brief), brief_words(spec, brief.prompt), beside)
-            if best is None or (len(draft.missing), -draft.words) < (len(best.missing), -best.words):
+            draft = Draft(spec, missing(spec, brief), repeats(spec), brief_words(spec, brief.prompt), beside)
+            if best is None or draft.rank < best.rank:
                 best = draft
         if best and not best.missing:
             break

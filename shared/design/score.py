@@ -101,6 +101,12 @@ def copied(spec: Spec, prompt: str) -> tuple[int, int]:
     return sum(word in brief for word in said), len(said)
 
 
+def repeats(spec: Spec) -> int:
+    """How many texts stand there a second time."""
+    said = [element["text"].lower() for element in texts(spec)]
+    return len(said) - len(set(said))
+
+
 def brief_words(spec: Spec, prompt: str) -> int:
     """How many different words of the brief the copy takes up."""
     said = {word for element in texts(spec) for word in words(element["text"])}

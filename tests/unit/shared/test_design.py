@@ -182,6 +182,7 @@ def test_missing_facts_are_named_and_a_name_over_two_lines_or_shouted_is_there()
 
 
 LESS, LEAST = spec(text("Blue Door, 4 May")), spec(text("Blue Door"))
+TWICE = spec(text("Blue Door: 20% off"), text("4 May, coffee", y=400), text("4 May, coffee", y=600))
 ON_TOPIC = spec(text("Blue Door: 20% off"), text("4 May, coffee", y=400))
 
 
@@ -191,6 +192,7 @@ ON_TOPIC = spec(text("Blue Door: 20% off"), text("4 May, coffee", y=400))
         ([[GOOD]], GOOD),
         ([[LEAST, GOOD]], GOOD),
         ([[GOOD, ON_TOPIC]], ON_TOPIC),
+        ([[TWICE, GOOD]], GOOD),
         ([[LEAST], [LEAST, GOOD]], GOOD),
         ([["no json"], ["no json"], [GOOD]], GOOD),
         ([[LESS], [LEAST, "no json"], [LEAST]], LESS),
