@@ -114,6 +114,7 @@ def test_a_brief_is_read_back_from_its_messages() -> None:
     for prompt in ("Coffee place called Blue Door, 20% off", "two\nlines, and\nShow: nothing", "plain"):
         brief = Brief(prompt=prompt, platform="instagram", format="square")
         assert brief_of(messages(brief)) == brief
+        assert brief_of(messages(brief, ["20%", "Blue Door"])) == brief
     for other in (None, [], "text", [{"role": "user", "content": "instagram square 1x1\nhello"}], [1, 2]):
         assert brief_of(other) is None
 
