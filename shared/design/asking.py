@@ -11,7 +11,7 @@ from shared.errors import UpstreamInvalid
 
 T = TypeVar("T")
 Fields = Mapping[str, Any]
-DRAFTS = 5
+DRAFTS = 6
 """Of each ask. They cost one prompt and run in one batch; one draft in five of a small model is off its brief."""
 ROUNDS: tuple[Fields, ...] = ({"n": DRAFTS}, {"n": DRAFTS, "seed": 1}, {"n": DRAFTS, "seed": 1001})
 """What each ask adds to the request. Later ones have a seed of their own, so that a model that answers the same request
