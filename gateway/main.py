@@ -18,6 +18,8 @@ from starlette.middleware.cors import CORSMiddleware
 from gateway.adapters import fallback
 from gateway.adapters import shadow as shadow_adapter
 from gateway.admission import Admission
+from gateway.batches.desk import Batches
+from gateway.batches.runner import BatchRunner
 from gateway.conversation import Conversations
 from gateway.db import connect
 from gateway.designs import DesignStore
@@ -32,6 +34,7 @@ from gateway.responses.conversations import ConversationStore
 from gateway.responses.running import Runs
 from gateway.responses.store import ResponseStore
 from gateway.routes import (
+    batches,
     chat,
     completions,
     conversations,
@@ -68,6 +71,7 @@ ROUTERS = (
     files.router,
     uploads.router,
     fine_tuning.router,
+    batches.router,
     stored_completions.router,
     responses.router,
     conversations.router,
@@ -100,17 +104,17 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        writer = asyncio.create_task(store.flush_forever())
-        sweeper = asyncio.create_task(_sweep(app))
-        evaluator = asyncio.create_task(app.state.evaluations.run_forever())
+        state = app.state
+        forever = store.flush_forever(), _sweep(app), state.evaluations.run_forever(), state.batch_runner.run_forever()
+        tasks = [asyncio.create_task(work) for work in forever]
         try:
             yield
         finally:
-            writer.cancel()
-            sweeper.cancel()
-            evaluator.cancel()
-            await app.state.evaluations.texts.close()
-            await app.state.runs.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await state.evaluations.texts.close()
+            await state.runs.close()
             await store.flush()
             await adapter.close()
 
@@ -142,6 +146,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     if adapter.text is not None:
         adapter.text.account_to(account)
     app.state.evaluations = open_evaluations(app, account, transport)
+    app.state.batch_runner = BatchRunner(app.state.batches, adapter.offered_text, keys.find)
     return app
 
 
@@ -177,6 +182,8 @@ def _open_stores(app: FastAPI, path: Path) -> None:
     state.runs = Runs(state.responses)
     state.shadow = ShadowStore(path)
     state.conversations = Conversations(SessionStore(state.db))
+    # its own connection: batches are worked on in threads
+    state.batches = Batches(state.settings, FileStore(folder / "files", connect(path)))
 
 
 async def _sweep(app: FastAPI) -> None:
