@@ -26,7 +26,7 @@ class Level:
 
 
 class Buckets(Protocol):
-    """Where the counting happens: in this process, or later where all replicas see it."""
+    """Where the counting happens: in this process, or in Redis, where all replicas see it."""
 
     async def take(self, name: str, amount: int, per_minute: int) -> Level:
         """Take `amount` if at least 1 is left; else nothing, and `wait_s` says how long until then."""
@@ -35,6 +35,8 @@ class Buckets(Protocol):
     async def charge(self, name: str, amount: int, per_minute: int) -> None:
         """Take `amount`, whatever is left."""
         ...
+
+    async def close(self) -> None: ...
 
 
 class MemoryBuckets:
@@ -55,10 +57,21 @@ class MemoryBuckets:
         level, now = self._level(name, per_minute)
         self.levels[name] = level - amount, now
 
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
     def _level(self, name: str, per_minute: int) -> tuple[float, float]:
         now = time.monotonic()
         level, then = self.levels.get(name, (per_minute, now))
         return min(per_minute, level + (now - then) * per_minute / 60), now
+
+
+def open_buckets(redis_url: str | None) -> Buckets:
+    if redis_url is None:
+        return MemoryBuckets()
+    from gateway.redis_buckets import RedisBuckets
+
+    return RedisBuckets(redis_url)
 
 
 class Limits:

@@ -25,7 +25,7 @@ from gateway.db import connect
 from gateway.designs import DesignStore
 from gateway.evaluations.opening import open_evaluations
 from gateway.keys import CALLER, KeyStore
-from gateway.limits import Limits, MemoryBuckets
+from gateway.limits import Limits, open_buckets
 from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.multipart import FORM_LIMIT_BYTES
@@ -100,7 +100,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     store = UsageStore(lambda: connect(path), Prices(settings.prices))
     keys = _open_keys(settings, path)
     defaults = {"requests": settings.limit_requests, "tokens": settings.limit_tokens}
-    limits = Limits(MemoryBuckets(), defaults, settings.max_in_flight)
+    limits = Limits(open_buckets(settings.redis), defaults, settings.max_in_flight)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -116,6 +116,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
             await state.evaluations.texts.close()
             await state.runs.close()
             await store.flush()
+            await limits.buckets.close()
             await adapter.close()
 
     app = create_app(

@@ -49,7 +49,6 @@ class Settings(SharedSettings):
     max_in_flight: int = Field(default=512, ge=1, description="requests at once; one more gets 429")
     limit_requests: int | None = Field(default=None, ge=1, description="per key and minute, unless the key has its own")
     limit_tokens: int | None = Field(default=None, ge=1, description="per key and minute, unless the key has its own")
-    connect_timeout_s: float = Field(default=5.0, gt=0)
     upstream_timeout_s: float = Field(default=120.0, gt=0, description="how long an upstream may stay silent")
     prices: Path = Field(default=PRICES, description="what tokens cost, an editable table")
 

@@ -16,6 +16,8 @@ from shared.errors import UpstreamFailed, UpstreamTimeout
 
 IDLE_S = 4.0
 """Below the 5 s after which uvicorn closes an idle connection, so that we never send into one that is being closed."""
+CONNECT_S = 5.0
+"""Whoever has not taken a connection by then is down."""
 Transport = httpx.AsyncBaseTransport
 
 
@@ -65,8 +67,7 @@ class Reply:
 class HttpClient:
     """One pool of connections. `timeout_s` bounds each silence, not the whole answer."""
 
-    def __init__(self, *, timeout_s: float, connect_timeout_s: float, max_connections: int) -> None:
-        self.connect_timeout_s = connect_timeout_s
+    def __init__(self, *, timeout_s: float, max_connections: int) -> None:
         self.timeout = self._timeout(timeout_s)
         self.max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None  # made in the loop that uses it
@@ -105,7 +106,7 @@ class HttpClient:
         return self._session
 
     def _timeout(self, silence_s: float) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=None, sock_connect=self.connect_timeout_s, sock_read=silence_s)
+        return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
 
 
 def _translated(error: Exception) -> UpstreamFailed:
@@ -117,12 +118,12 @@ def _translated(error: Exception) -> UpstreamFailed:
 
 
 def build_httpx_client(
-    *, timeout_s: float, connect_timeout_s: float, max_connections: int, transport: Transport | None = None
+    *, timeout_s: float, max_connections: int, transport: Transport | None = None
 ) -> httpx.AsyncClient:
     """For SDKs that want httpx; aiohttp carries it unless a test brings its own `transport`. Proxies as in the env."""
     limits = httpx.Limits(max_connections=max_connections, keepalive_expiry=IDLE_S)
     return httpx.AsyncClient(
-        timeout=httpx.Timeout(timeout_s, connect=connect_timeout_s),
+        timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
         transport=transport or AiohttpTransport(limits=limits),
     )
 

@@ -44,7 +44,6 @@ class CustomText:
         self.addresses = Addresses(roots, self._is_alive)
         self.client = HttpClient(
             timeout_s=settings.upstream_timeout_s,
-            connect_timeout_s=settings.connect_timeout_s,
             max_connections=settings.max_in_flight,
         )
 

@@ -28,7 +28,6 @@ class CustomTuning:
         }
         self.client = HttpClient(
             timeout_s=settings.upstream_timeout_s,
-            connect_timeout_s=settings.connect_timeout_s,
             max_connections=settings.max_in_flight,
         )
 

@@ -37,7 +37,6 @@ def build_client(settings: Settings, transport: Transport | None) -> openai.Asyn
         raise ValueError("openai needs OPENAI_API_KEY; or choose custom")
     client: Any = build_httpx_client(  # the SDK's types name httpx2, yet it takes httpx's client
         timeout_s=settings.upstream_timeout_s,
-        connect_timeout_s=settings.connect_timeout_s,
         max_connections=settings.max_in_flight,
         transport=transport,
     )
