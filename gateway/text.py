@@ -63,6 +63,10 @@ class Catalog(Protocol):
         """The version that is served from now on: this one, or for None the one before. Raises as `versions`."""
         ...
 
+    async def save(self, name: str, new: str) -> dict[str, Any]:
+        """The version that it became under the name `new`. Raises NotFound, InvalidRequest or UnsupportedByProvider."""
+        ...
+
     async def check_ready(self) -> None:
         """Raises NotReady, UpstreamFailed or UpstreamTimeout."""
         ...

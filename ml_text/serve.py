@@ -41,6 +41,7 @@ from shared.wire.models import (
     ModelVersion,
     ModelVersionList,
     Promotion,
+    SavedName,
 )
 
 if TYPE_CHECKING:
@@ -165,6 +166,13 @@ async def roll_back(id: str, request: Request) -> ModelVersion:
     """From the next request on the model's name means what it meant before the last change."""
     sources: Sources = request.app.state.service.sources
     return describe(await asyncio.to_thread(sources.promote, id))
+
+
+@router.post("/v1/models/{id:path}/save")
+async def save(id: str, body: SavedName, request: Request) -> ModelVersion:
+    """Publish the model under another name."""
+    sources: Sources = request.app.state.service.sources
+    return describe(await asyncio.to_thread(sources.save, id, body.name))
 
 
 @router.get("/v1/models/{id:path}")

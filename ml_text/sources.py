@@ -9,7 +9,7 @@ from pathlib import Path
 from ml_text.catalog import SHORT_NAMES
 from ml_text.settings import SHIPPED, TextSettings
 from shared import registry
-from shared.errors import Forbidden, NotFound
+from shared.errors import Forbidden, InvalidRequest, NotFound
 
 SERVICE = "text"
 CONFIG = "config.json"
@@ -94,6 +94,19 @@ class Sources:
         if version is None:
             return registry.roll_back(self._settings.data_dir, model)
         return registry.promote(self._settings.data_dir, model, version)
+
+    def save(self, name: str, new: str) -> registry.Version:
+        """Publish what `name` means under another name. Raises NotFound, InvalidRequest or StorageFull."""
+        source = self.find(name)
+        taken = new in self._own or new in SHIPPED or new in SHORT_NAMES
+        if taken or not registry.NAME.fullmatch(new) or ".." in new or registry.model_of(new) != new:
+            raise InvalidRequest(f"{new!r} is taken, or no name for a model", param="name")
+        try:
+            card = dict(self.published(name).card)
+        except Forbidden:  # it came with the project, or from elsewhere
+            card = {"service": SERVICE, "parent": source.name}
+        kept = {key: value for key, value in card.items() if key not in ("name", "version", "created")}
+        return registry.publish(self._settings.data_dir, new, source.folder, kept)
 
     def published(self, name: str) -> registry.Version:
         """The version that `name` means. Raises NotFound, or Forbidden for what was not published here."""

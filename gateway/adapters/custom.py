@@ -85,6 +85,9 @@ class CustomText:
         path = f"/v1/models/{quote(name, safe='')}/{'promote' if version else 'rollback'}"
         return await self._json("POST", path, PROBE_TIMEOUT_S, {"version": version} if version else None)
 
+    async def save(self, name: str, new: str) -> dict[str, Any]:
+        return await self._json("POST", f"/v1/models/{quote(name, safe='')}/save", LOAD_TIMEOUT_S, {"name": new})
+
     async def check_ready(self) -> None:
         (await self._send("GET", "/ready", timeout_s=PROBE_TIMEOUT_S)).close()
 

@@ -113,6 +113,9 @@ class FallbackCatalog:
     async def promote(self, name: str, version: str | None) -> dict[str, Any]:
         return await self.first.models.promote(name, version)
 
+    async def save(self, name: str, new: str) -> dict[str, Any]:
+        return await self.first.models.save(name, new)
+
     async def check_ready(self) -> None:
         try:
             await self.first.models.check_ready()

@@ -95,6 +95,9 @@ class OpenAIText:
     async def promote(self, name: str, version: str | None) -> dict[str, Any]:
         raise UnsupportedByProvider("OpenAI keeps no versions of models", param="model")
 
+    async def save(self, name: str, new: str) -> dict[str, Any]:
+        raise UnsupportedByProvider("OpenAI's models keep their names", param="name")
+
     async def check_ready(self) -> None:
         """Asking OpenAI would cost a request of the quota; a failure shows in the answers."""
 

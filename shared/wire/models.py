@@ -66,6 +66,11 @@ class ModelVersionList(Wire):
     data: list[ModelVersion]
 
 
+class SavedName(Wire):
+    name: str = Field(min_length=1, max_length=100)
+    """The model is published under it."""
+
+
 class Promotion(Wire):
     version: str
     """A number or an id of the model's versions."""

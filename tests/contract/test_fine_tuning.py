@@ -148,6 +148,48 @@ async def test_events_come_as_a_stream_until_the_job_has_ended(
     assert [event["created_at"] for event in events] == sorted(event["created_at"] for event in events)
 
 
+async def test_custom_ai_trains_on_records_or_a_file(
+    http: httpx.AsyncClient, api: openai.AsyncOpenAI, provider: str
+) -> None:
+    rows = [json.loads(line) for line in ROWS.splitlines()]
+    answer = await http.post("/api/v1/custom-ai/train", json={"dataset": rows, "epochs": 2, "suffix": "mine"})
+    assert answer.status_code == 200, answer.text
+    job = await api.fine_tuning.jobs.retrieve(answer.json()["id"])
+    assert job.model == MODELS[provider]
+    assert (await api.files.content(job.training_file)).content.splitlines() == [
+        json.dumps(row, separators=(",", ":")).encode() for row in rows
+    ]
+    by_file = await http.post("/api/v1/custom-ai/train", json={"file_id": job.training_file})
+    assert by_file.json()["training_file"] == job.training_file and by_file.json()["id"] != job.id
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, None),
+        ({"dataset": [], "epochs": 1}, "dataset"),
+        ({"dataset": [{"text": "a"}], "file_id": "file-x"}, None),
+        ({"file_id": "file-nobody"}, "file_id"),
+        ({"dataset": [{"text": "a"}], "epochs": -1}, "epochs"),
+        ({"dataset": ["a"]}, "dataset[0]"),
+    ],
+)
+async def test_custom_ai_names_what_it_cannot_train_on(
+    http: httpx.AsyncClient, body: dict[str, Any], param: str | None
+) -> None:
+    answer = await http.post("/api/v1/custom-ai/train", json=body)
+    assert answer.status_code in (400, 404) and answer.json()["error"]["param"] == param, answer.text
+
+
+async def test_custom_ai_hands_on_hyperparameters(http: httpx.AsyncClient, provider: str) -> None:
+    asked = {"dataset": [{"text": "a"}], "batch_size": 0}
+    answer = await http.post("/api/v1/custom-ai/train", json=asked)
+    if provider == "custom":  # the trainer's own rule
+        assert answer.status_code == 400 and answer.json()["error"]["param"] == "batch_size", answer.text
+    else:  # it is OpenAI's to judge
+        assert answer.status_code == 200
+
+
 async def test_a_repeated_create_is_one_job(api: openai.AsyncOpenAI, provider: str) -> None:
     file = await uploaded(api)
     create = api.fine_tuning.jobs.create
