@@ -44,7 +44,11 @@ class Stack:
     def compose(self, *arguments: str) -> str:
         command = ["docker", "compose", "-p", PROJECT, *arguments]
         done = subprocess.run(command, cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=1800)
-        assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        if done.returncode:
+            logs = subprocess.run(
+                [*command[:4], "logs", "--tail", "20"], cwd=ROOT, env=self.environment, text=True, capture_output=True
+            )
+            pytest.fail(f"{' '.join(command)}:\n{done.stderr[-3000:]}\n{logs.stdout[-5000:]}")
         return done.stdout
 
     def container(self, service: str) -> Any:
@@ -133,7 +137,11 @@ def stack(engine: Any) -> Iterator[Stack]:
 
 
 def own_redis_volume(docker: Any) -> None:
-    """The official image gives /data to its user redis; one that was put together offline may leave it to root."""
+    """The official image gives /data to its user redis; one that was put together offline may leave it to root.
+
+    A volume with nothing in it would take the image's owner again at its next mount.
+    """
     image = os.environ.get("REDIS_IMAGE", "redis:7-alpine")
     volume = {f"{PROJECT}_redis": {"bind": "/data", "mode": "rw"}}
-    docker.containers.run(image, ["chown", "redis", "/data"], user="root", volumes=volume, entrypoint="", remove=True)
+    own = ["sh", "-c", "chown redis /data && touch /data/.owned"]
+    docker.containers.run(image, own, user="root", volumes=volume, entrypoint="", remove=True)
