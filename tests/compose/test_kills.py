@@ -126,15 +126,11 @@ def test_the_engine_itself_is_killed(stack: Stack, undisturbed: Trained) -> None
     wait_for_step(stack, id, 6)
     began = time.monotonic()
     told = stream_through(stack, lambda: subprocess.run(["bash", restart], check=True, timeout=120))
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            if all(stack.state(service)[1] == "healthy" for service in ("gateway", "ml_text", "worker_text", "redis")):
-                break
-        except Exception as error:
-            assert time.monotonic() < deadline, error
-        assert time.monotonic() < deadline, "the containers did not come back"
+    while subprocess.run(["docker", "version"], capture_output=True).returncode:
+        assert time.monotonic() - began < 120, "the engine did not come back"
         time.sleep(0.5)
+    for service in VICTIMS:
+        stack.wait_healthy(service)
     stack.figures.append(
         ("engine killed: all healthy again, the stream", f"{time.monotonic() - began:.0f} s, {told[:60]}")
     )
