@@ -10,6 +10,7 @@ import orjson
 
 from gateway.names import ModelNames
 from gateway.stream import EventCutter
+from shared.body import encode
 from shared.errors import InvalidRequest, UpstreamFailed
 
 TextPath = Literal["chat/completions", "completions", "embeddings"]
@@ -28,12 +29,7 @@ class Call:
     """`body` as the client wrote it, while it still says the same."""
 
     def encode(self) -> bytes:
-        if self.raw is not None:
-            return self.raw
-        try:
-            return orjson.dumps(self.body)
-        except orjson.JSONEncodeError as error:
-            raise InvalidRequest(f"the body cannot be sent on: {error}") from error
+        return encode(self.body) if self.raw is None else self.raw
 
 
 class Catalog(Protocol):

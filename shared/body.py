@@ -171,3 +171,11 @@ def _problem(value: object) -> str | None:
         except UnicodeEncodeError:
             return "has a lone surrogate: not valid Unicode"
     return None
+
+
+def encode(body: object, param: str | None = None) -> bytes:
+    """JSON to send on. Raises InvalidRequest on `param` for what a client's JSON may hold and ours may not."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:  # such as an integer of more than 64 bits
+        raise InvalidRequest(f"the body cannot be sent on: {error}", param=param) from error

@@ -5,10 +5,9 @@ from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-import orjson
-
 from gateway.settings import Settings
 from gateway.tuning import Answer, Asker, Verb
+from shared.body import encode
 from shared.errors import NotFound, UpstreamFailed, error_from_body
 from shared.http import HttpClient, Reply, Transport, Unreachable
 from shared.logs import REQUEST_ID
@@ -36,7 +35,7 @@ class CustomTuning:
         missing: NotFound | None = None
         for service in self.services:
             try:
-                return await self._json(service, asker, "POST", JOBS, orjson.dumps(body))
+                return await self._json(service, asker, "POST", JOBS, encode(body))
             except NotFound as error:
                 if error.param != "model":
                     raise

@@ -16,6 +16,7 @@ from gateway.adapters.openai import build_client, own_headers, translated
 from gateway.db import connect
 from gateway.settings import Settings
 from gateway.tuning import Answer, Asker, Verb
+from shared.body import encode
 from shared.errors import InvalidRequest, NotFound, UpstreamFailed
 from shared.files import FileStore
 from shared.http import Transport
@@ -52,7 +53,7 @@ class OpenAITuning:
         self.creating = asyncio.Lock()
 
     async def create(self, asker: Asker, body: Mapping[str, Any]) -> Answer:
-        print_of = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        print_of = hashlib.sha256(encode(body)).hexdigest()
         async with self.creating:  # a retry waits until the first try has its row
             if (made := self._made_before(asker, print_of)) is not None:
                 return await self.get(asker, made)

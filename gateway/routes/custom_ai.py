@@ -5,7 +5,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Request
 
 from gateway.conversation import Conversations, Said, say
@@ -14,6 +13,7 @@ from gateway.routes.files import Files
 from gateway.routes.fine_tuning import Offered as OfferedTuning
 from gateway.routes.fine_tuning import Who
 from gateway.text import Text
+from shared.body import encode
 from shared.errors import InvalidRequest, NotFound, UnsupportedByProvider
 from shared.events import while_connected
 from shared.files import FileStore
@@ -94,7 +94,7 @@ async def _uploaded(files: FileStore, key_id: str, rows: list[Info], request: Re
     """Records of a request as a file of the key's."""
     with files.draft(request.app.state.settings.file_limit_bytes, "dataset") as draft:
         for row in rows:
-            draft.write(orjson.dumps(row) + b"\n")
+            draft.write(encode(row, "dataset") + b"\n")
         await asyncio.to_thread(draft.seal)
         return files.put(key_id, draft, "dataset.jsonl", "fine-tune", "application/jsonl", None).id
 

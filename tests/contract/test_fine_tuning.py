@@ -172,6 +172,8 @@ async def test_custom_ai_trains_on_records_or_a_file(
         ({"file_id": "file-nobody"}, "file_id"),
         ({"dataset": [{"text": "a"}], "epochs": -1}, "epochs"),
         ({"dataset": ["a"]}, "dataset[0]"),
+        ({"dataset": [{"text": 2**70}]}, "dataset"),
+        ({"dataset": [{"text": "a"}], "weight_decay": 2**70}, None),
     ],
 )
 async def test_custom_ai_names_what_it_cannot_train_on(
