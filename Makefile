@@ -37,6 +37,7 @@ train-starters: $(STAMP)  ## make the models that ship with the project again, f
 bench: $(STAMP)  ## every figure that the README claims, one table each
 	@set -e; for file in $(filter-out benchmarks/machine.py,$(wildcard benchmarks/*.py)); do \
 		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@echo "== clients"; $(BIN)/python -m benchmarks.clients
 
 lock: $(STAMP)  ## write requirements.lock from pyproject.toml and what .venv holds
 	$(BIN)/python deploy/lock.py

@@ -1,6 +1,7 @@
 """From OpenAI's `response_format` to a JSON schema, refusing by name what is unenforceable or hostile."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +47,11 @@ UNENFORCEABLE = (
     *("dependencies", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems"),
     *("$dynamicRef", "$recursiveRef"),
 )
+SAYS_MORE = {"additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref"}
+"""An object with one of these means more than the properties that it names."""
 BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+COMBINED = re.compile(r"/(anyOf|oneOf|allOf|patternProperties)/")
+"""Places whose schemas hold beside others for the same value: what one names, another may not forbid."""
 NAMED = ("properties", "patternProperties", "$defs", "definitions")
 LISTED = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 SINGLE = ("items", "additionalProperties", "additionalItems")
@@ -65,9 +70,12 @@ def schema_text(response_format: dict[str, Any]) -> str:
         raise refused(f"the schema has {len(text)} characters, {MAX_CHARS} at most")
     copy = json.loads(text)
     _check_joins(copy)
+    joined = any("allOf" in node or ("$ref" in node and "properties" in node) for _, node in _subschemas(copy))
     for place, node in _subschemas(copy):
         _check_keywords(place, node)
         _tighten(node)
+        if place == "#" or (not joined and not COMBINED.search(place)):
+            _close(node)
     return json.dumps(copy, ensure_ascii=False)
 
 
@@ -164,6 +172,16 @@ def _tighten(node: dict[str, Any]) -> None:
         limit = MAX_LENGTHS[node["format"]]
         asked = node.get("maxLength", limit)
         node["maxLength"] = min(asked, limit) if isinstance(asked, int) else asked
+
+
+def _close(node: dict[str, Any]) -> None:
+    """An object that names its properties and says no more takes no others: who asked for two keys wants two."""
+    properties, required = node.get("properties"), node.get("required") or ()
+    if not isinstance(properties, dict) or node.keys() & SAYS_MORE:
+        return
+    fewest = node.get("minProperties", 0)
+    if set(required) <= properties.keys() and isinstance(fewest, int) and fewest <= len(properties):
+        node["additionalProperties"] = False
 
 
 def _below(low: object, high: object) -> bool:

@@ -28,7 +28,6 @@ WHITESPACE: Any = {
     "coerce_one_of": False,
 }
 NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
-SAYS_MORE = {"additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref"}
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,6 @@ def _json(shape: CallShape) -> str:
     if shape.kind == "custom":
         return json.dumps({"type": "string", "x-guidance": WHITESPACE})
     schema = NO_ARGUMENTS if shape.schema is None else shape.schema
-    if "properties" in schema and not schema.keys() & SAYS_MORE:
-        schema = {**schema, "additionalProperties": False}  # functions take what they name and nothing else
     try:
         enforced = json.loads(schema_text({"type": "json_schema", "json_schema": {"schema": schema}}))
     except InvalidRequest as error:
