@@ -28,7 +28,6 @@ from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits, open_buckets
 from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
-from gateway.multipart import FORM_LIMIT_BYTES
 from gateway.prices import Prices
 from gateway.responses.conversations import ConversationStore
 from gateway.responses.running import Runs
@@ -64,6 +63,7 @@ from shared.events import ClientLeft
 from shared.files import FileStore
 from shared.http import Transport
 from shared.logs import configure_logging, note
+from shared.multipart import FORM_LIMIT_BYTES
 
 RAW_ROUTES = (chat.route, completions.route, embeddings.route)
 ROUTERS = (

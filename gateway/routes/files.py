@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from gateway.keys import Key, caller
-from gateway.multipart import read_form
+from gateway.multipart import read_upload
 from shared.app import from_validation
 from shared.blobs import Draft
 from shared.errors import InvalidRequest
@@ -47,11 +47,10 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 async def create(request: Request, key: Caller, files: Files) -> FileObject:
     """Upload one file as multipart/form-data; files for batch and fine-tune are JSON lines."""
     with files.draft(request.app.state.settings.file_limit_bytes) as draft:
-        form = await read_form(request, "file", draft)
-        wanted = parse_fields(form.fields)
-        assert form.filename is not None
+        fields, sent = await read_upload(request, "file", draft)
+        wanted = parse_fields(fields)
         await check_content(draft, wanted.purpose)
-        file = files.put(key.id, draft, form.filename, wanted.purpose, form.media_type, wanted.expires_after_s)
+        file = files.put(key.id, draft, sent.filename, wanted.purpose, sent.media_type, wanted.expires_after_s)
     return shown(file)
 
 

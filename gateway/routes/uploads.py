@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from gateway.keys import Key, caller
-from gateway.multipart import media_type, read_form
+from gateway.multipart import read_upload
 from gateway.routes.files import shown
 from gateway.uploads import Status, Upload, UploadStore
 from shared.errors import TooLarge
 from shared.files import StoredFile
+from shared.multipart import media_type
 from shared.wire.uploads import CompleteRequest, PartObject, UploadObject, UploadRequest
 
 FORM: dict[str, Any] = {
@@ -47,7 +48,7 @@ async def add_part(upload_id: str, request: Request, key: Caller, uploads: Uploa
     """One piece as multipart/form-data, at most 64 MB; pieces may come side by side."""
     uploads.pending(key.id, upload_id)
     with uploads.draft() as draft:
-        await read_form(request, "data", draft)
+        await read_upload(request, "data", draft)
         id, now = uploads.add(key.id, upload_id, draft)
     return PartObject(id=id, created_at=now, upload_id=upload_id)
 
