@@ -12,7 +12,7 @@ up: $(STAMP)  ## install if needed, start gateway and text service, wait until r
 test: $(STAMP)  ## every test that a machine without a GPU can run
 	$(BIN)/python -m pytest
 
-check: $(STAMP)  ## what a change must pass before it is committed: three things beside each other, under a minute
+check: $(STAMP)  ## what a change must pass before it is committed: three things beside each other, a few minutes
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target check-style check-types check-tests
 
 check-style:

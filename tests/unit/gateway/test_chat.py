@@ -124,13 +124,25 @@ def test_no_colours_without_a_terminal(ai: UnifiedAI):
     assert out.getvalue() == "```python\ndef f(): pass\n```\n"
 
 
+def heed_ctrl_c() -> None:
+    """A shell's background jobs, and whatever they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Terminal:
     """A chat in a pseudo-terminal."""
 
     def __init__(self, arguments: list[str]) -> None:
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            arguments, stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=ENVIRONMENT, start_new_session=True
+            arguments,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            start_new_session=True,
+            preexec_fn=heed_ctrl_c,
         )
         os.close(slave)
         self.seen = ""

@@ -19,6 +19,8 @@ from tests.fakes.providers import MODELS, PROVIDERS, Upstreams, running
 
 PATH = "/api/v1/designs"
 BRIEF = {"prompt": "coffee place called Blue Door, 20% off", "platform": "instagram", "format": "square"}
+OTHER = "cut"
+"""A second name of the fake's; only streams are cut under it."""
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_every_canvas(one: TestClient, platform: str, format: str):
 
 
 def test_the_model_is_the_one_that_was_asked(client: TestClient):
-    assert make(client, model="slow")["model"] == "slow"
+    assert make(client, model=OTHER)["model"] == OTHER
 
 
 def test_explain_names_the_words_of_the_brief(client: TestClient):
@@ -106,9 +108,9 @@ def test_explain_names_the_words_of_the_brief(client: TestClient):
 
 
 def test_a_platform_has_its_own_model(provider: str, upstreams: Upstreams, tmp_path: Path):
-    settings = upstreams.settings(provider, tmp_path, design_model={"meta": "slow"})
+    settings = upstreams.settings(provider, tmp_path, design_model={"meta": OTHER})
     with TestClient(create_gateway(settings)) as client:
-        assert make(client, platform="META")["model"] == "slow"
+        assert make(client, platform="META")["model"] == OTHER
         assert make(client, platform="x")["model"] == MODELS[provider]
         assert make(client, platform="meta", model=MODELS[provider])["model"] == MODELS[provider]
 
