@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from ml_text import completion_replies, replies
 from ml_text.settings import TextSettings
-from ml_text.sources import Source, Sources
+from ml_text.sources import Sources
 from shared import design
 from shared.app import create_app, event_stream
 from shared.design import Brief
@@ -29,20 +29,12 @@ from shared.jobs.desk import Desk
 from shared.jobs.requests import Trainer
 from shared.jobs.routes import router as fine_tuning
 from shared.logs import configure_logging
-from shared.registry import describe
+from shared.sources.routes import model_fields
+from shared.sources.routes import router as models
 from shared.wire.chat import ChatRequest
 from shared.wire.completions import CompletionRequest
 from shared.wire.embeddings import EmbeddingRequest
-from shared.wire.models import (
-    ModelDeleted,
-    ModelDetails,
-    ModelList,
-    ModelObject,
-    ModelVersion,
-    ModelVersionList,
-    Promotion,
-    SavedName,
-)
+from shared.wire.models import ModelDetails
 
 if TYPE_CHECKING:
     from ml_text.engine import Engine
@@ -140,52 +132,9 @@ async def embed(body: EmbeddingRequest, request: Request, engine: TheEngine) -> 
     return _json(answer)
 
 
-@router.get("/v1/models")
-async def models(request: Request) -> ModelList:
-    sources: Sources = request.app.state.service.sources
-    return ModelList(data=[ModelObject(**_object(source)) for source in await asyncio.to_thread(sources.list)])
-
-
-@router.get("/v1/models/{id:path}/versions")
-async def versions(id: str, request: Request) -> ModelVersionList:
-    """The versions of a published model, with what they were made of."""
-    sources: Sources = request.app.state.service.sources
-    found = await asyncio.to_thread(sources.versions, id)
-    return ModelVersionList(data=[describe(version) for version in reversed(found)])
-
-
-@router.post("/v1/models/{id:path}/promote")
-async def promote(id: str, body: Promotion, request: Request) -> ModelVersion:
-    """From the next request on the model's name means this version."""
-    sources: Sources = request.app.state.service.sources
-    return describe(await asyncio.to_thread(sources.promote, id, body.version))
-
-
-@router.post("/v1/models/{id:path}/rollback")
-async def roll_back(id: str, request: Request) -> ModelVersion:
-    """From the next request on the model's name means what it meant before the last change."""
-    sources: Sources = request.app.state.service.sources
-    return describe(await asyncio.to_thread(sources.promote, id))
-
-
-@router.post("/v1/models/{id:path}/save")
-async def save(id: str, body: SavedName, request: Request) -> ModelVersion:
-    """Publish the model under another name."""
-    sources: Sources = request.app.state.service.sources
-    return describe(await asyncio.to_thread(sources.save, id, body.name))
-
-
 @router.get("/v1/models/{id:path}")
 async def model(id: str, engine: TheEngine) -> ModelDetails:
     return await _details(engine, id)
-
-
-@router.delete("/v1/models/{id:path}")
-async def delete(id: str, request: Request) -> ModelDeleted:
-    """Delete a published model, or one version of it: the next request is told that it does not exist."""
-    sources: Sources = request.app.state.service.sources
-    await asyncio.to_thread(sources.remove, id)
-    return ModelDeleted(id=id)
 
 
 @router.post("/v1/models/{id:path}/load")
@@ -214,7 +163,7 @@ async def generate(body: Generate, request: Request, engine: TheEngine) -> dict[
 async def _details(engine: Any, name: str) -> ModelDetails:
     source, facts, loaded = await engine.look(name)
     return ModelDetails(
-        **_object(source),
+        **model_fields(source),
         family=facts.family,
         parameters=facts.parameters,
         dtype=str(facts.dtype).removeprefix("torch."),
@@ -222,10 +171,6 @@ async def _details(engine: Any, name: str) -> ModelDetails:
         vocab_size=facts.vocab_size,
         loaded=loaded,
     )
-
-
-def _object(source: Source) -> dict[str, Any]:
-    return {"id": source.name, "created": source.created, "base": source.base}
 
 
 def _json(answer: BaseModel) -> Response:
@@ -245,8 +190,9 @@ def create_service(settings: TextSettings, sources: Sources | None = None, prelo
         if service.engine:
             await service.engine.close()
 
-    app = create_app("Text service", routers=[router, fine_tuning], lifespan=lifespan)
-    app.state.service, app.state.desk = service, Desk("text", settings.shared, trainers, service.check_base)
+    app = create_app("Text service", routers=[models, router, fine_tuning], lifespan=lifespan)
+    app.state.service, app.state.sources = service, service.sources
+    app.state.desk = Desk("text", settings.shared, trainers, service.check_base)
     return app
 
 

@@ -1,211 +1,26 @@
-"""From a model's name to its folder: published versions, the starter, the operator's own, the hub's cache."""
-
-import json
-import math
-import struct
-from dataclasses import dataclass
-from pathlib import Path
+"""Where the text service's models are."""
 
 from ml_text.catalog import SHORT_NAMES
 from ml_text.settings import SHIPPED, TextSettings
-from shared import registry
-from shared.errors import Forbidden, InvalidRequest, NotFound
+from shared import sources
+from shared.sources import ADAPTER_CONFIG, Places, Source, parameter_count
 
-SERVICE = "text"
-CONFIG = "config.json"
-ADAPTER_CONFIG = "adapter_config.json"
-HUB_FILES = ["*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
-"""What is fetched: never pickled weights, never code."""
+__all__ = ["ADAPTER_CONFIG", "Source", "Sources", "parameter_count"]
+
+HUB_FILES = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja")
 
 
-@dataclass(frozen=True)
-class Source:
-    """A model folder, or an adapter folder with its `base`'s name."""
-
-    name: str
-    folder: Path
-    created: int
-    base: str | None = None
-    version: str | None = None
-    """A name that means this version for ever, where it was published here."""
-
-    @property
-    def key(self) -> str:
-        """Another version is another folder, so another key."""
-        return str(self.folder)
-
-
-class Sources:
-    """Looks at the disk at every call, so a name published a moment ago is there."""
-
+class Sources(sources.Sources):
     def __init__(self, settings: TextSettings) -> None:
-        self._settings = settings
-        self._own: dict[str, Source] = {}
-
-    def add(self, source: Source) -> None:
-        """Offer a folder that the operator named."""
-        self._own[source.name] = source
-
-    def find(self, name: str) -> Source:
-        """The source of `name`; NotFound, with where to put it, when it is nowhere on disk."""
-        if name in self._own:
-            return self._own[name]
-        try:
-            version = registry.resolve(self._settings.data_dir, name)
-        except NotFound:
-            pass
-        else:
-            if version.card.get("service") == SERVICE:
-                return _published(name, version)
-        if name in SHIPPED and (SHIPPED[name] / CONFIG).is_file():
-            return _source(name, SHIPPED[name])
-        folder = self._on_disk(name)
-        if folder is None:
-            raise NotFound(self._how_to_get(name), code="model_not_found", param="model")
-        return _source(name, folder)
-
-    def list(self) -> list[Source]:
-        """Everything that `find` would find, without what nobody named: own, starter, published, short names."""
-        found = dict(self._own)
-        for name in [*SHIPPED, *SHORT_NAMES]:
-            try:
-                found.setdefault(name, self.find(name))
-            except NotFound:
-                continue
-        for version in registry.list_models(self._settings.data_dir, SERVICE):
-            found.setdefault(version.name, _published(version.name, version))
-        return list(found.values())
-
-    def remove(self, name: str) -> None:
-        """Delete a published model or adapter, whose name is free from now on, or one version (`name:3`) of it.
-
-        Raises NotFound, Forbidden for what was not published here, InvalidRequest while it is served or needed.
-        """
-        self.published(name)
-        registry.delete(self._settings.data_dir, name)
-
-    def versions(self, name: str) -> "list[registry.Version]":
-        """Of a published model, the oldest first. Raises NotFound or Forbidden."""
-        return registry.versions(self._settings.data_dir, self.published(name).name)
-
-    def promote(self, name: str, version: str | None = None) -> registry.Version:
-        """Serve `version`, or what was served before. Raises NotFound, Forbidden or InvalidRequest."""
-        model = self.published(name).name
-        if version is None:
-            return registry.roll_back(self._settings.data_dir, model)
-        return registry.promote(self._settings.data_dir, model, version)
-
-    def save(self, name: str, new: str) -> registry.Version:
-        """Publish what `name` means under another name. Raises NotFound, InvalidRequest or StorageFull."""
-        source = self.find(name)
-        taken = new in self._own or new in SHIPPED or new in SHORT_NAMES
-        if taken or not registry.NAME.fullmatch(new) or ".." in new or registry.model_of(new) != new:
-            raise InvalidRequest(f"{new!r} is taken, or no name for a model", param="name")
-        try:
-            card = dict(self.published(name).card)
-        except Forbidden:  # it came with the project, or from elsewhere
-            card = {"service": SERVICE, "parent": source.name}
-        kept = {key: value for key, value in card.items() if key not in ("name", "version", "created")}
-        return registry.publish(self._settings.data_dir, new, source.folder, kept)
-
-    def published(self, name: str) -> registry.Version:
-        """The version that `name` means. Raises NotFound, or Forbidden for what was not published here."""
-        self.find(name)
-        try:
-            version = registry.resolve(self._settings.data_dir, name)
-        except NotFound:
-            version = None
-        if version is None or version.card.get("service") != SERVICE or name in self._own:
-            raise Forbidden(f"{name} was not published here: it has no versions, and cannot be deleted", param="model")
-        return version
-
-    def newest_adapter(self, base: str) -> Source:
-        """The adapter of `base` that was published last."""
-        adapters = [source for source in self.list() if source.base and registry.model_of(source.base) == base]
-        if not adapters:
-            raise NotFound(f"no adapter of {base!r} has been published", code="model_not_found", param="adapter")
-        return max(adapters, key=lambda source: source.created)
-
-    def fetch(self, name: str) -> Source:
-        """For the operator's own choice: a folder, a known name, or a repo that may be downloaded. Raises NotFound."""
-        folder = Path(name).expanduser()
-        if (folder / CONFIG).is_file():
-            self.add(_source(folder.resolve().name, folder.resolve()))
-            return self._own[folder.resolve().name]
-        try:
-            source = self.find(name)
-        except NotFound:
-            if name in SHIPPED:
-                raise
-            source = _source(name, self._download(name))
-        if name not in SHORT_NAMES and "/" in name:
-            self.add(source)
-        return source
-
-    def _download(self, name: str) -> Path:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-        token = self._settings.hf_token
-        try:
-            return Path(
-                snapshot_download(
-                    SHORT_NAMES.get(name, name),
-                    allow_patterns=HUB_FILES,
-                    token=token.get_secret_value() if token else None,
-                )
+        super().__init__(
+            Places(
+                service="text",
+                data_dir=settings.data_dir,
+                hub_dir=settings.hub_dir,
+                shipped=SHIPPED,
+                short_names=SHORT_NAMES,
+                config="config.json",
+                hub_files=HUB_FILES,
+                token=settings.hf_token,
             )
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise NotFound(f"{self._how_to_get(name)} ({why})", code="model_not_found", param="model") from error
-
-    def _on_disk(self, name: str) -> Path | None:
-        if name not in SHORT_NAMES and not registry.NAME.fullmatch(name.replace("/", "--")):
-            return None
-        repo = SHORT_NAMES.get(name, name)
-        for candidate in (
-            self._settings.hub_dir / name.replace("/", "--"),
-            self._settings.hub_dir / repo.replace("/", "--"),
-        ):
-            if ".." not in name and (candidate / CONFIG).is_file():
-                return candidate
-        if name not in SHORT_NAMES:
-            return None  # a repo nobody named is not offered, even when it lies in this user's cache
-        return _cached(repo)
-
-    def _how_to_get(self, name: str) -> str:
-        if name not in SHORT_NAMES and "/" not in name:
-            return f"no model {name!r}"
-        folder = self._settings.hub_dir / name.replace("/", "--")
-        return f"{name!r} is not on this machine: put its config, tokenizer and safetensors into {folder}"
-
-
-def parameter_count(folder: Path) -> int:
-    """How many numbers the safetensors in `folder` hold, read from their headers. https://github.com/huggingface/safetensors"""
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with path.open("rb") as file:
-            (size,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(size, 100_000_000)))
-        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
-    return total
-
-
-def _published(name: str, version: registry.Version) -> Source:
-    pinned = f"{version.name}:{version.version}"
-    return Source(name, version.path, version.card["created"], version.base, pinned)
-
-
-def _source(name: str, folder: Path) -> Source:
-    return Source(name, folder, int((folder / CONFIG).stat().st_mtime))
-
-
-def _cached(repo: str) -> Path | None:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    home = Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
-    try:
-        folder = home / "snapshots" / (home / "refs" / "main").read_text().strip()
-    except OSError:
-        return None
-    return folder if (folder / CONFIG).is_file() and any(folder.glob("*.safetensors")) else None
+        )
