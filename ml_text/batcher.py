@@ -12,13 +12,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ml_text import memory
 from ml_text.beams import BeamSearch
 from ml_text.forward import Forward, RowCache
 from ml_text.groups import Group
 from ml_text.job import Delta, Job
 from ml_text.slots import Decode, Prefill
 from shared.errors import OutOfMemory, Overloaded, ServiceError
+from shared.training import memory
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from ml_text import memory
 from ml_text.forward import Forward
 from ml_text.slots import LENGTH_STEP, Place, Prefill, SlotCache, mask
+from shared.training import memory
 
 
 class SourceLayer(CacheLayerMixin):

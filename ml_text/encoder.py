@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ml_text import catalog, loading, memory
+from ml_text import catalog, loading
 from ml_text.loading import Facts
 from ml_text.pooling import Pooling, has_pooling, read_pooling
 from ml_text.settings import TextSettings
 from ml_text.sources import Source
 from shared.errors import InvalidRequest
+from shared.training import memory
 
 BATCH_TOKENS = 4096
 """Of padded tokens in one forward pass: more is no faster on a processor."""

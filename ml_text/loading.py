@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from ml_text import catalog, memory, prepack, runners
+from ml_text import catalog, prepack, runners
 from ml_text.forward import RowCache
 from ml_text.grammar import GrammarCompiler
 from ml_text.settings import TextSettings
 from ml_text.sources import Source, parameter_count
 from shared.errors import InvalidRequest
+from shared.training import memory
 
 BYTES = {torch.float32: 4.0, torch.bfloat16: 2.0, torch.float16: 2.0}
 QUANTIZED_BYTES = {"nf4": 0.7, "int8": 1.2}

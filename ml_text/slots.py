@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-from ml_text import memory
+from shared.training import memory
 
 LENGTH_STEP = 16
 """A decode step attends to a multiple of this many positions: few distinct shapes, little padding."""

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ml_text import memory
 from ml_text.forward import Forward
 from ml_text.models.lstm import LstmState
 from ml_text.slots import Place, Prefill
+from shared.training import memory
 
 
 class StateCache:

@@ -11,11 +11,11 @@ import sys
 
 from transformers.utils import logging
 
-from ml_text import memory
 from ml_text.settings import TextSettings
 from ml_text.trainers import TRAINERS
 from shared import command
 from shared.errors import InvalidRequest, ServiceError
+from shared.training import memory
 from shared.training.processes import is_main
 from shared.training.settings import TrainingArgs
 from shared.training.signals import Interrupted

@@ -10,13 +10,14 @@ import torch
 from peft import PeftModel
 from torch import nn
 
-from ml_text import catalog, data, memory
+from ml_text import catalog, data
 from ml_text.rows import PACKED, SOURCE_TARGET, Layout, Prepared, prepare, report
 from ml_text.settings import TextSettings
 from ml_text.sources import Source, Sources, parameter_count
 from ml_text.trainers.attention import attend_by_sample
 from ml_text.trainers.losses import CausalLoss, SourceTargetLoss
 from shared.errors import InvalidRequest, OutOfMemory
+from shared.training import memory
 from shared.training.folder import prepare_folder
 from shared.training.loop import precision
 from shared.training.processes import is_main, main_first

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from ml_text import memory
 from ml_text.engine import Request
 from shared import registry
 from shared.errors import InvalidRequest, OutOfMemory
+from shared.training import memory
 
 GREEDY = {"temperature": 0}
 

@@ -117,7 +117,7 @@ async def test_a_grammar_holds(save_model: Any, start: Any) -> None:
 async def test_adapters_by_name_and_out_of_memory(
     tmp_path: Path, save_model: Any, start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ml_text import memory
+    from shared.training import memory
 
     engine = start(save_model(family="t5"), idle_s=0.2)
     make_adapter(tmp_path / "adapter", 1, "t5")

@@ -228,7 +228,7 @@ def test_what_was_not_published_here_stays(client: TestClient, name: str, status
 
 
 def test_what_does_not_fit_is_507(client: TestClient, save_model: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    from ml_text import memory
+    from shared.training import memory
 
     registry.publish(tmp_path / "data", "large", save_model("large"), {"service": "text"})
     with monkeypatch.context() as patched:

@@ -7,13 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ml_text import catalog, memory
+from ml_text import catalog
 from ml_text.engine import Engine, Request
 from ml_text.sources import Sources
 from ml_text.train import parse
 from ml_text.trainers import TRAINERS
 from shared import registry
 from shared.errors import InvalidRequest, OutOfMemory
+from shared.training import memory
 from tests.unit.ml_text.training import ROWS, loss, publish_base, settings, write_rows
 
 # peft 0.21 asks transformers 5.23 by a name that it is leaving

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ml_text import memory
+from shared.training import memory
 
 
 @pytest.mark.parametrize("files", memory.LIMITS)
