@@ -24,6 +24,10 @@ from gateway.conversation import Conversations
 from gateway.db import connect
 from gateway.designs import DesignStore
 from gateway.evaluations.opening import open_evaluations
+from gateway.faces.composing import Faces
+from gateway.faces.pool import Pool
+from gateway.faces.sources import PHOTO_LIMIT_BYTES
+from gateway.faces.store import FaceStore
 from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits, open_buckets
 from gateway.metrics import Metrics
@@ -41,6 +45,7 @@ from gateway.routes import (
     designs,
     embeddings,
     evaluations,
+    faces,
     files,
     fine_tuning,
     models,
@@ -70,6 +75,7 @@ ROUTERS = (
     models.router,
     files.router,
     uploads.router,
+    faces.router,
     fine_tuning.router,
     batches.router,
     stored_completions.router,
@@ -115,6 +121,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
             await asyncio.gather(*tasks, return_exceptions=True)
             await state.evaluations.texts.close()
             await state.runs.close()
+            await state.faces.pool.close()
             await store.flush()
             await limits.buckets.close()
             await adapter.close()
@@ -126,10 +133,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         lifespan=lifespan,
         middleware=[Middleware(Admission, keys=keys, limits=limits)],
         body_limit_bytes=settings.body_limit_bytes,
-        streamed_limits={
-            "/v1/files": settings.file_limit_bytes + FORM_LIMIT_BYTES,
-            "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES + FORM_LIMIT_BYTES,
-        },
+        streamed_limits=_streamed_limits(settings),
     )
     _allow_front_ends(app, settings)
     app.state.settings, app.state.adapter, app.state.usage, app.state.keys = settings, adapter, store, keys
@@ -149,6 +153,16 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     app.state.evaluations = open_evaluations(app, account, transport)
     app.state.batch_runner = BatchRunner(app.state.batches, adapter.offered_text, keys.find)
     return app
+
+
+def _streamed_limits(settings: Settings) -> dict[str, int]:
+    """Paths that take files, and how long their bodies may be."""
+    files = {
+        "/v1/files": settings.file_limit_bytes,
+        "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES,
+        "/v1/faces(/compose)?": PHOTO_LIMIT_BYTES,
+    }
+    return {path: most + FORM_LIMIT_BYTES for path, most in files.items()}
 
 
 def _allow_front_ends(app: FastAPI, settings: Settings) -> None:
@@ -177,6 +191,7 @@ def _open_stores(app: FastAPI, path: Path) -> None:
     state.designs = DesignStore(state.db)
     state.files = FileStore(folder / "files", state.db)
     state.uploads = UploadStore(folder / "uploads", state.db, state.files)
+    state.faces = Faces(FaceStore(folder / "faces", state.db), Pool())
     state.stored_completions = CompletionStore(state.db)
     state.conversation_store = ConversationStore(state.db)
     state.responses = ResponseStore(state.db, state.conversation_store)

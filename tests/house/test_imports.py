@@ -81,7 +81,7 @@ def test_the_bottom_layers_import_only(folder: str, allowed: set[str]):
     assert not strangers
 
 
-@pytest.mark.parametrize(("package", "extras"), [("gateway", ["gateway"]), ("ml_text", ["text", "train"])])
+@pytest.mark.parametrize(("package", "extras"), [("gateway", ["gateway", "faces"]), ("ml_text", ["text", "train"])])
 def test_every_import_is_in_an_extra(package: str, extras: list[str]):
     """Of the package and of what it uses of `shared`, so that its image installs alone; what comes only through another
     requirement may go with that one's next version."""
