@@ -8,11 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pydantic import AliasChoices, SecretStr  # noqa: E402
+from pydantic import AliasChoices, BaseModel, SecretStr  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_settings import BaseSettings  # noqa: E402
 
-from gateway.settings import Settings  # noqa: E402
+from gateway.settings import MODALITIES, Settings  # noqa: E402
 from ml_text.settings import TextSettings  # noqa: E402
 from shared.jobs.settings import WorkerSettings  # noqa: E402
 from shared.settings import SharedSettings  # noqa: E402
@@ -20,6 +20,7 @@ from shared.settings import SharedSettings  # noqa: E402
 PARTS: dict[str, type[BaseSettings]] = {
     "gateway, services and workers": SharedSettings,
     "gateway": Settings,
+    **{f"gateway: who answers {modality}": read for modality, read in MODALITIES.items()},
     "text service (ml_text)": TextSettings,
     "workers (shared.jobs.worker)": WorkerSettings,
 }
@@ -34,11 +35,15 @@ def variables(settings: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
     """(name in the environment, field) of each field that is read from there."""
     prefix = settings.model_config.get("env_prefix") or ""
     for name, field in settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
+        kind = field.annotation
+        if name == "modalities" or (isinstance(kind, type) and issubclass(kind, BaseSettings)):
+            continue
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from ((f"{prefix}{name}_{inner}".upper(), each) for inner, each in kind.model_fields.items())
             continue
         alias = field.validation_alias
-        own = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{prefix}{name}".upper()
-        yield own, field
+        named = alias.choices[0] if isinstance(alias, AliasChoices) else alias or f"{prefix}{name}".upper()
+        yield str(named), field
 
 
 def default(field: FieldInfo) -> str:

@@ -7,6 +7,8 @@ from shared.logs import note
 
 OPEN = frozenset(("/health", "/ready", "/openapi.json"))
 """Answered without a key."""
+SIGNED = "/v1/images/files/"
+"""Addresses below it carry a permission of their own (`gateway.signing`)."""
 FREE = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that cost no request of the key's allowance."""
 
@@ -23,16 +25,24 @@ class Admission:
         if scope["type"] != "http" or scope["path"] in OPEN:
             await self.app(scope, receive, send)
             return
+        if scope["path"].startswith(SIGNED) and scope["method"] in FREE:
+            await self._inside(scope, receive, send)
+            return
         authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
         key = self.keys.authenticate(authorization)
         scope.setdefault("state", {})["key"] = key
         note(key=key.id)
         if scope["method"] not in FREE:
             await self.limits.admit(key, scope["response_headers"])
-        self.limits.enter()
         token = CALLER.set(key)
+        try:
+            await self._inside(scope, receive, send)
+        finally:
+            CALLER.reset(token)
+
+    async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.limits.enter()
         try:
             await self.app(scope, receive, send)
         finally:
-            CALLER.reset(token)
             self.limits.leave()

@@ -38,7 +38,7 @@ RECHECK_S = 1.0
 FROM_ENVIRONMENT = "key_environment"
 SHORTEST = 16
 """Characters of a secret that an operator chose: shorter ones can be guessed."""
-LIMITED = ("requests", "tokens")
+LIMITED = ("requests", "tokens", "images")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Key:
     id: str
     name: str
     limits: dict[str, int] = field(default_factory=dict[str, int])
-    """requests, tokens: per minute."""
+    """requests, tokens, images: per minute."""
 
 
 LOCAL = Key("local", "local")
@@ -173,7 +173,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="make a key and print it once")
     create.add_argument("name")
-    create.add_argument("--limit", nargs="+", action="extend", type=_limit, default=[], metavar="requests=N|tokens=N")
+    create.add_argument(
+        "--limit", nargs="+", action="extend", type=_limit, default=[], metavar="requests=N|tokens=N|images=N"
+    )
     commands.add_parser("list", help="all keys, without their secrets")
     for name in ("revoke", "rotate"):
         commands.add_parser(name).add_argument("id")

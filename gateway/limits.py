@@ -1,7 +1,8 @@
 """How much each key may use per minute, and how much the process takes on at once.
 
-A bucket holds a minute's allowance and refills steadily. Requests are taken before, tokens are checked before and
-charged after, when the answer says how many there were: a bucket may so go below zero and then takes longer to refill.
+A bucket holds a minute's allowance and refills steadily. Requests are taken before; tokens and images are checked
+before and charged after, when the answer says how many there were: a bucket may so go below zero and then takes longer
+to refill.
 """
 
 import time
@@ -14,6 +15,7 @@ from shared.errors import Overloaded
 
 Headers = list[tuple[bytes, bytes]]
 RESOURCES = ("requests", "tokens")
+"""What every request needs; images are looked at by those that make some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +97,28 @@ class Limits:
     async def admit(self, key: Key, headers: Headers) -> None:
         """Take one request, check for tokens; OpenAI's x-ratelimit headers go into `headers`. Raises Overloaded."""
         for resource in RESOURCES:
-            limit = self._limit(key, resource)
-            if limit is None:
-                continue
-            level = await self.buckets.take(f"{key.id}:{resource}", int(resource == "requests"), limit)
-            headers += _headers(resource, limit, level)
-            if level.wait_s:
-                raise Overloaded(
-                    f"rate limit reached: {limit} {resource} per minute",
-                    code="rate_limit_exceeded",
-                    retry_after_s=level.wait_s,
-                )
+            await self.check(key, resource, headers, amount=int(resource == "requests"))
 
-    async def charge(self, key: Key, tokens: int) -> None:
-        limit = self._limit(key, "tokens")
-        if limit is not None and tokens:
-            await self.buckets.charge(f"{key.id}:tokens", tokens, limit)
+    async def check(self, key: Key, resource: str, headers: Headers, amount: int = 0) -> None:
+        """Take `amount` if anything is left. Raises Overloaded."""
+        limit = self._limit(key, resource)
+        if limit is None:
+            return
+        level = await self.buckets.take(f"{key.id}:{resource}", amount, limit)
+        headers += _headers(resource, limit, level)
+        if level.wait_s:
+            raise Overloaded(
+                f"rate limit reached: {limit} {resource} per minute",
+                code="rate_limit_exceeded",
+                retry_after_s=level.wait_s,
+            )
+
+    async def charge(self, key: Key, tokens: int, **more: int) -> None:
+        """What an answer turned out to need."""
+        for resource, amount in {"tokens": tokens, **more}.items():
+            limit = self._limit(key, resource)
+            if limit is not None and amount:
+                await self.buckets.charge(f"{key.id}:{resource}", amount, limit)
 
     def _limit(self, key: Key, resource: str) -> int | None:
         return key.limits.get(resource) or self.defaults.get(resource)

@@ -28,6 +28,7 @@ from gateway.faces.composing import Faces
 from gateway.faces.pool import Pool
 from gateway.faces.sources import PHOTO_LIMIT_BYTES
 from gateway.faces.store import FaceStore
+from gateway.image_requests import FORM_BYTES
 from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits, open_buckets
 from gateway.metrics import Metrics
@@ -48,6 +49,7 @@ from gateway.routes import (
     faces,
     files,
     fine_tuning,
+    images,
     models,
     ready,
     responses,
@@ -59,6 +61,7 @@ from gateway.routes import (
 from gateway.sessions import SessionStore
 from gateway.settings import Settings
 from gateway.shadow_store import ShadowStore
+from gateway.signing import Signer
 from gateway.stored import CompletionStore
 from gateway.text import Spent
 from gateway.uploads import PART_LIMIT_BYTES, UploadStore
@@ -77,6 +80,7 @@ ROUTERS = (
     uploads.router,
     faces.router,
     fine_tuning.router,
+    images.router,
     batches.router,
     stored_completions.router,
     responses.router,
@@ -105,8 +109,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     adapter = build_model_adapter(settings, transport)
     store = UsageStore(lambda: connect(path), Prices(settings.prices))
     keys = _open_keys(settings, path)
-    defaults = {"requests": settings.limit_requests, "tokens": settings.limit_tokens}
-    limits = Limits(open_buckets(settings.redis), defaults, settings.max_in_flight)
+    limits = Limits(open_buckets(settings.redis), settings.limit.model_dump(), settings.max_in_flight)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -137,6 +140,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     )
     _allow_front_ends(app, settings)
     app.state.settings, app.state.adapter, app.state.usage, app.state.keys = settings, adapter, store, keys
+    app.state.limits = limits
     _open_stores(app, path)
     app.add_exception_handler(ClientLeft, _nobody_there)
     metrics = Metrics(app.state.registry)
@@ -146,10 +150,10 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         store.record(key.id, spent)
         metrics.count(spent)
         note(model=spent.model, prompt_tokens=spent.prompt_tokens, completion_tokens=spent.completion_tokens)
-        await limits.charge(key, spent.tokens)
+        await limits.charge(key, spent.tokens, images=spent.images)
 
-    if adapter.text is not None:
-        adapter.text.account_to(account)
+    for part in adapter.offered.values():
+        part.account_to(account)
     app.state.evaluations = open_evaluations(app, account, transport)
     app.state.batch_runner = BatchRunner(app.state.batches, adapter.offered_text, keys.find)
     return app
@@ -161,6 +165,7 @@ def _streamed_limits(settings: Settings) -> dict[str, int]:
         "/v1/files": settings.file_limit_bytes,
         "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES,
         "/v1/faces(/compose)?": PHOTO_LIMIT_BYTES,
+        "/v1/images/(edits|variations)": FORM_BYTES,
     }
     return {path: most + FORM_LIMIT_BYTES for path, most in files.items()}
 
@@ -188,6 +193,7 @@ def _open_stores(app: FastAPI, path: Path) -> None:
     """What keys own, each store with its tables in the SQLite file at `path`."""
     state, folder = app.state, path.parent
     state.db = connect(path)
+    state.signer = Signer(state.db)
     state.designs = DesignStore(state.db)
     state.files = FileStore(folder / "files", state.db)
     state.uploads = UploadStore(folder / "uploads", state.db, state.files)

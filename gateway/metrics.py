@@ -8,6 +8,7 @@ from gateway.text import Spent
 class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.tokens = Counter("gateway_tokens", "tokens by model", ["provider", "model", "kind"], registry=registry)
+        self.images = Counter("gateway_images", "pictures by model", ["provider", "model"], registry=registry)
         self.children: dict[tuple[str, str], tuple[Counter, Counter]] = {}  # labels() is slow
 
     def count(self, spent: Spent) -> None:
@@ -18,3 +19,5 @@ class Metrics:
             children = self.children[key] = prompt, completion
         children[0].inc(spent.prompt_tokens)
         children[1].inc(spent.completion_tokens)
+        if spent.images:
+            self.images.labels(*key).inc(spent.images)

@@ -2,21 +2,23 @@
 
     spec = await get_model_adapter().generate_design_spec("Launch your startup", "linkedin", "square")
 
-A new provider is one file in `gateway/adapters` and one line in PROVIDERS; being in the table is the capability.
+Who can do what is `gateway.providers.PROVIDERS`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import orjson
 
-from gateway.adapters import custom, custom_tuning
 from gateway.adapters.fallback import FallbackText
 from gateway.adapters.shadow import ShadowText
+from gateway.image_providers import build_images
+from gateway.images import Images
 from gateway.names import Aliases, ModelNames, column, counterparts, read_aliases
 from gateway.prices import Prices
+from gateway.providers import PROVIDERS, able, build, default_of, ids, needs_url, setting_of
 from gateway.settings import Settings
 from gateway.shadow_store import ShadowStore
 from gateway.text import ProviderText, Text, TextModel, answered_by
@@ -24,42 +26,6 @@ from gateway.tuning import Tuning
 from shared.design import Brief, ask_for_design, messages, response_format
 from shared.errors import UnsupportedByProvider, UpstreamInvalid
 from shared.http import Transport
-
-BuildText = Callable[[Settings, Transport | None], TextModel | None]
-"""None when the settings do not say where the modality is: it is then not offered. ValueError when it cannot work."""
-
-
-BuildTuning = Callable[[Settings, Transport | None], Tuning | None]
-
-
-@dataclass(frozen=True)
-class Provider:
-    """A column of the capability table: how to build each modality that this provider can do."""
-
-    text: BuildText | None = None
-    tuning: BuildTuning | None = None
-    default_text: str | None = None
-    """The model of text requests that name none, while MODEL_TEXT is not set."""
-    closed: bool = True
-    """Whether a name that is not in its list of models does not exist; else the provider is asked each time."""
-
-
-def _build_openai_text(settings: Settings, transport: Transport | None) -> TextModel:
-    from gateway.adapters import openai  # only where it is asked for: the SDK takes most of a second to import
-
-    return openai.build_text(settings, transport)
-
-
-def _build_openai_tuning(settings: Settings, transport: Transport | None) -> Tuning:
-    from gateway.adapters import openai_tuning
-
-    return openai_tuning.build_tuning(settings, transport)
-
-
-PROVIDERS: Mapping[str, Provider] = {
-    "custom": Provider(text=custom.build_text, tuning=custom_tuning.build_tuning, default_text="starter"),
-    "openai": Provider(text=_build_openai_text, tuning=_build_openai_tuning, closed=False),
-}
 
 
 @dataclass(frozen=True)
@@ -72,16 +38,31 @@ class Designed:
 class ModelAdapter:
     """What the configured providers can do; None is what is not offered."""
 
-    def __init__(self, text: Text | None, tuning: Tuning | None, design_models: Mapping[str, str]) -> None:
+    def __init__(
+        self, text: Text | None, images: Images | None, tuning: Tuning | None, design_models: Mapping[str, str]
+    ) -> None:
         self.text = text
+        self.images = images
         self.tuning = tuning
         self.design_models = design_models
+
+    @property
+    def offered(self) -> dict[str, Text | Images]:
+        """modality -> who answers it."""
+        parts = {"text": self.text, "image": self.images}
+        return {modality: part for modality, part in parts.items() if part is not None}
 
     def offered_text(self) -> Text:
         """Raises UnsupportedByProvider when there is no text."""
         if self.text is None:
             raise UnsupportedByProvider("text is not offered: set ML_TEXT_URL, or MODEL_PROVIDER=openai")
         return self.text
+
+    def offered_images(self) -> Images:
+        """Raises UnsupportedByProvider when there are no images."""
+        if self.images is None:
+            raise UnsupportedByProvider("images are not offered: set ML_IMAGE_URL, or MODEL_PROVIDER_IMAGE=openai")
+        return self.images
 
     async def generate_design(
         self, brief: Brief, model: str | None = None, elements: Sequence[str] = ("text",)
@@ -110,8 +91,8 @@ class ModelAdapter:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        if self.text is not None:
-            await self.text.close()
+        for part in self.offered.values():
+            await part.close()
         if self.tuning is not None:
             await self.tuning.close()
 
@@ -127,24 +108,25 @@ def build_model_adapter(settings: Settings, transport: Transport | None = None) 
     """All modalities for `settings`. Raises ValueError saying what would work when a choice cannot be served."""
     aliases = read_aliases(settings.model_aliases)
     text = _build_text(settings, aliases, transport)
+    images = build_images(settings, aliases, transport)
     train = PROVIDERS[settings.provider("text")].tuning
     tuning = train(settings, transport) if train else None
-    return ModelAdapter(text, tuning, settings.design_model)
+    return ModelAdapter(text, images, tuning, settings.design_model)
 
 
 def _build_text(settings: Settings, aliases: Aliases, transport: Transport | None) -> Text | None:
     name = settings.provider("text")
-    setting = "MODEL_PROVIDER_TEXT" if settings.model_provider_text else "MODEL_PROVIDER"
-    model = _build_model(setting, name, settings, transport)
+    setting = setting_of("text", settings)
+    model = build("text", setting, name, settings, transport)
     if model is None:
-        if settings.model_provider_text:
-            raise ValueError(f"{setting}={name} needs ML_TEXT_URL, the text service's address")
+        if settings.of("text").provider:
+            raise needs_url(setting, name, "text")
         if settings.model_fallback or settings.model_shadow:
             raise ValueError(
                 "MODEL_FALLBACK and MODEL_SHADOW stand beside a provider: set ML_TEXT_URL, or MODEL_PROVIDER"
             )
         return None
-    default = settings.model_text or PROVIDERS[name].default_text
+    default = default_of("text", name, settings)
     first: Text = _provider_text(name, model, column(aliases, name), default)
     if settings.model_fallback:
         second = _build_second("MODEL_FALLBACK", settings.model_fallback, name, default, settings, aliases, transport)
@@ -156,22 +138,8 @@ def _build_text(settings: Settings, aliases: Aliases, transport: Transport | Non
     return first
 
 
-def _build_model(setting: str, name: str, settings: Settings, transport: Transport | None) -> TextModel | None:
-    provider = PROVIDERS.get(name)
-    if provider is None or provider.text is None:
-        able = " or ".join(sorted(name for name, row in PROVIDERS.items() if row.text))
-        raise ValueError(f"{setting}={name} cannot answer text; choose {able}")
-    try:
-        return provider.text(settings, transport)
-    except ValueError as error:
-        raise ValueError(f"{setting}={name}: {error}") from error
-
-
 def _provider_text(name: str, model: TextModel, aliases: Mapping[str, str], default: str | None) -> ProviderText:
-    async def fetch() -> set[str]:
-        return {str(found["id"]) for found in await model.models()}
-
-    return ProviderText(name, model, ModelNames(aliases, fetch, PROVIDERS[name].closed), default)
+    return ProviderText(name, model, ModelNames(aliases, ids(model), PROVIDERS[name].closed), default)
 
 
 def _build_second(
@@ -185,13 +153,12 @@ def _build_second(
 ) -> ProviderText:
     """The provider beside `first`, with its own names for the first's models."""
     if name == first:
-        others = " or ".join(sorted(other for other, row in PROVIDERS.items() if row.text and other != first))
-        raise ValueError(f"{setting}={name} is who answers already; choose {others}")
-    model = _build_model(setting, name, settings, transport)
+        raise ValueError(f"{setting}={name} is who answers already; choose {able('text', but=first)}")
+    model = build("text", setting, name, settings, transport)
     if model is None:
-        raise ValueError(f"{setting}={name} needs ML_TEXT_URL, the text service's address")
+        raise needs_url(setting, name, "text")
     names = counterparts(aliases, first, name) | column(aliases, name)
-    default = names.get(first_default or "") or PROVIDERS[name].default_text
+    default = names.get(first_default or "") or PROVIDERS[name].defaults.get("text")
     if default is None:
         row = f'{{"{first_default or "name"}": {{"{name}": "its model"}}}}'
         raise ValueError(f"{setting}={name} needs a model for requests that name none: put {row} into MODEL_ALIASES")

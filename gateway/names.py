@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from shared.errors import NotFound, ServiceError
+from shared.errors import InvalidRequest, NotFound, ServiceError
 
 Aliases = Mapping[str, Mapping[str, str]]
 FRESH_S = 5.0
 """After this the list is fetched again; for a name that it lacks at once."""
 PAUSE_S = 0.1
 """Between two fetches: unknown names wait, and share one."""
+STARTER = "starter"
+"""What each in-house service calls the model that ships with it."""
 
 
 class ModelNames:
@@ -70,6 +72,27 @@ class ModelNames:
                 if not self.known:
                     raise  # else an older list is better than none; the request itself will say what is wrong
             self.fetched = began
+
+
+def wanted(name: object, default: str | None, setting: str) -> str:
+    """The name that a request means, which `default` may stand in for. Raises InvalidRequest on `model`."""
+    if name is None or name == "":
+        name = default
+    if name is None:
+        raise InvalidRequest(f"`model` is missing, and {setting} is not set", param="model", code="missing_model")
+    if not isinstance(name, str):
+        raise InvalidRequest("`model` must be a string", param="model")
+    return name
+
+
+def merged(modality: str, name: str) -> str:
+    """What a service's `name` is called where the models of all are: `starter` is text's."""
+    return f"{STARTER}-{modality}" if name == STARTER and modality != "text" else name
+
+
+def own(modality: str, name: str) -> str:
+    """`merged` read backwards."""
+    return STARTER if name == f"{STARTER}-{modality}" else name
 
 
 def unknown_model(name: str) -> NotFound:

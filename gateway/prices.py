@@ -1,7 +1,8 @@
-"""What tokens cost, and what they would have cost at OpenAI: a JSON table that one can edit."""
+"""What tokens and pictures cost, and what they would have cost at OpenAI: a JSON table that one can edit."""
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +24,29 @@ class Prices:
             for provider, rows in self.table.items():
                 if isinstance(rows, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
                     for model in rows:
-                        self._price(provider, model, 1, 1)
+                        self._cost(provider, model, Spent(provider, model, 1, 1))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the price table {path} cannot be read: {error!r}") from error
 
     def costs(self, spent: Spent) -> tuple[Cost, Cost]:
         """(what it cost, what OpenAI would have taken)."""
-        own = self._price(spent.provider, spent.model, spent.prompt_tokens, spent.completion_tokens)
-        row = self._row(spent.provider, spent.model) or {}
+        own = self._cost(spent.provider, spent.model, spent)
         if spent.provider == "openai":
             return own, own
-        instead = row.get("instead_of")
-        there = self._price("openai", instead, spent.prompt_tokens, spent.completion_tokens) if instead else None
-        return own, there
+        row = self._row(spent.provider, spent.model) or {}
+        instead = row.get("images_instead_of" if spent.images else "instead_of")
+        if not instead:
+            return own, None
+        there = replace(spent, prompt_tokens=0, completion_tokens=0) if spent.images else spent
+        return own, self._cost("openai", instead, there)  # pictures by the piece: tokens of another model say nothing
 
-    def _price(self, provider: str, model: str, prompt: int, completion: int) -> Cost:
+    def _cost(self, provider: str, model: str, spent: Spent) -> Cost:
         row = self._row(provider, model)
-        return None if row is None else (prompt * row["input"] + completion * row["output"]) / 1e6
+        if row is None:
+            return None
+        if spent.images and not spent.tokens:
+            return spent.images * row["image"] if "image" in row else None
+        return (spent.prompt_tokens * row["input"] + spent.completion_tokens * row["output"]) / 1e6
 
     def _row(self, provider: str, model: str) -> dict[str, Any] | None:
         if (provider, model) not in self.found:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, cast
 
 import orjson
 
-from gateway.names import ModelNames
+from gateway.names import ModelNames, wanted
 from gateway.stream import EventCutter
 from shared.body import encode
 from shared.errors import InvalidRequest, UpstreamFailed
@@ -90,6 +90,8 @@ class Spent:
     model: str
     prompt_tokens: int
     completion_tokens: int
+    images: int = 0
+    """Pictures that were made."""
 
     @property
     def tokens(self) -> int:
@@ -172,13 +174,7 @@ class ProviderText:
 
     async def resolve(self, name: object) -> str:
         """The provider's name for what the client calls `name`. Raises InvalidRequest or NotFound on `model`."""
-        if name is None or name == "":
-            name = self.default
-        if name is None:
-            raise InvalidRequest("`model` is missing, and MODEL_TEXT is not set", param="model", code="missing_model")
-        if not isinstance(name, str):
-            raise InvalidRequest("`model` must be a string", param="model")
-        return await self.names.resolve(name)
+        return await self.names.resolve(wanted(name, self.default, "MODEL_TEXT"))
 
     async def answer(self, path: TextPath, body: Body, raw: bytes | None = None) -> bytes:
         """The provider's JSON answer to `body`; raises ServiceErrors."""

@@ -1,4 +1,4 @@
-"""Requests, tokens and cost per key, model and day, in SQLite.
+"""Requests, tokens, images and cost per key, model and day, in SQLite.
 
 Counted in memory and written once a second, so a kill loses no more than that second.
 """
@@ -26,16 +26,20 @@ CREATE TABLE IF NOT EXISTS usage (
     completion_tokens INTEGER NOT NULL,
     cost_usd REAL,
     openai_cost_usd REAL,
+    images INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (day, key_id, provider, model)
 ) WITHOUT ROWID
 """
+OLDER = "ALTER TABLE usage ADD COLUMN images INTEGER NOT NULL DEFAULT 0"
+"""For a table from before images were counted."""
 ADD = """
-INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     requests = requests + excluded.requests,
     prompt_tokens = prompt_tokens + excluded.prompt_tokens,
     completion_tokens = completion_tokens + excluded.completion_tokens,
     cost_usd = cost_usd + excluded.cost_usd,
-    openai_cost_usd = openai_cost_usd + excluded.openai_cost_usd
+    openai_cost_usd = openai_cost_usd + excluded.openai_cost_usd,
+    images = images + excluded.images
 """
 FLUSH_S = 1.0
 log = logging.getLogger(__name__)
@@ -54,6 +58,7 @@ class Counted:
     completion_tokens: int = 0
     cost_usd: float | None = 0.0
     openai_cost_usd: float | None = 0.0
+    images: int = 0
 
 
 class UsageStore:
@@ -63,6 +68,8 @@ class UsageStore:
         self.db = connect()
         with self.db:
             self.db.execute(SCHEMA)
+            if "images" not in {row[1] for row in self.db.execute("PRAGMA table_info(usage)")}:
+                self.db.execute(OLDER)
         self.prices = prices
         self.counted: dict[tuple[str, str, str, str], Counted] = {}
 
@@ -75,6 +82,7 @@ class UsageStore:
         counted.completion_tokens += spent.completion_tokens
         counted.cost_usd = _sum(counted.cost_usd, cost)
         counted.openai_cost_usd = _sum(counted.openai_cost_usd, there)
+        counted.images += spent.images
 
     async def flush(self) -> None:
         """Write what was counted; it is kept for the next time when the file is locked."""
@@ -95,7 +103,7 @@ class UsageStore:
 
     def rows(self, key_id: str, since: str) -> list[dict[str, Any]]:
         """This key's days from `since` (YYYY-MM-DD) on, newest first."""
-        names = "day, provider, model, requests, prompt_tokens, completion_tokens, cost_usd, openai_cost_usd"
+        names = "day, provider, model, requests, prompt_tokens, completion_tokens, images, cost_usd, openai_cost_usd"
         query = f"SELECT {names} FROM usage WHERE key_id = ? AND day >= ? ORDER BY day DESC, provider, model"
         return [dict(zip(names.split(", "), row, strict=True)) for row in self.db.execute(query, (key_id, since))]
 
@@ -110,6 +118,7 @@ def _merge(into: Counted, more: Counted) -> None:
     into.completion_tokens += more.completion_tokens
     into.cost_usd = _sum(into.cost_usd, more.cost_usd)
     into.openai_cost_usd = _sum(into.openai_cost_usd, more.openai_cost_usd)
+    into.images += more.images
 
 
 def _sum(total: float | None, more: float | None) -> float | None:

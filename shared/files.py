@@ -87,6 +87,13 @@ class FileStore:
         """The file and its bytes, which can be read to the end even if it is deleted meanwhile. Raises NotFound."""
         return (file := self.get(key_id, id)), self.blobs.open(file.id)
 
+    def owner(self, id: str) -> str:
+        """Whose file it is, for who was let in without a key. Raises NotFound."""
+        row = self.db.execute("SELECT key_id FROM files WHERE id = ?", (id,)).fetchone()
+        if row is None:
+            raise NotFound(f"no file {id[:80]!r}", code="file_not_found", param="file_id")
+        return row[0]
+
     def list(
         self, key_id: str, after: str | None, limit: int, order: Order, purpose: str | None = None
     ) -> tuple[list[StoredFile], bool]:

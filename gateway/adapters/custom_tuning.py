@@ -158,5 +158,5 @@ def _page(after: str | None, limit: int) -> str:
 
 def build_tuning(settings: Settings, transport: Transport | None) -> CustomTuning | None:
     """None when no service that trains has an address."""
-    services = {"text": settings.ml_text_url}
+    services = {name: modality.urls for name, modality in settings.modalities.items()}
     return CustomTuning(services, settings) if any(services.values()) else None

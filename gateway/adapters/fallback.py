@@ -3,10 +3,10 @@
 import logging
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.names import ModelNames
-from gateway.text import STREAMED, Account, Body, Text, TextPath
+from gateway.text import STREAMED, Account, Body, Catalog, Text, TextPath
 from shared.errors import NotReady, Overloaded, ServiceError, UpstreamFailed
 from shared.instrument import add_header
 from shared.logs import note
@@ -80,10 +80,22 @@ class FallbackText:
         await self.second.close()
 
 
+class Joined(Protocol):
+    """What text and images have in common here."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def models(self) -> Catalog: ...
+
+    async def resolve(self, name: object) -> str: ...
+
+
 class FallbackCatalog:
     """The first's models; what can be read without it is read from the second while it is away."""
 
-    def __init__(self, first: Text, second: Text) -> None:
+    def __init__(self, first: Joined, second: Joined) -> None:
         self.first = first
         self.second = second
 
@@ -125,7 +137,7 @@ class FallbackCatalog:
 
 
 @contextmanager
-def instead(second: Text, failed: ServiceError) -> Generator[None]:
+def instead(second: Joined, failed: ServiceError) -> Generator[None]:
     """Around what `second` does because the first one `failed`: the answer names it, or the first's error stands."""
     try:
         yield

@@ -48,27 +48,14 @@ def build_client(settings: Settings, transport: Transport | None) -> openai.Asyn
     )
 
 
-class OpenAIText:
-    """Raises ServiceErrors with OpenAI's status, code and param; a refused key is our fault, not the client's: 502."""
+class OpenAIModels:
+    """The models of the account, whatever they make.
+
+    Raises ServiceErrors with OpenAI's status, code and param; a refused key is our fault, not the client's: 502.
+    """
 
     def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
         self.client = build_client(settings, transport)
-        self.resources: dict[TextPath, tuple[Any, tuple[str, str]]] = {
-            "chat/completions": (self.client.chat.completions, ("messages", "model")),
-            "completions": (self.client.completions, ("prompt", "model")),
-            "embeddings": (self.client.embeddings, ("input", "model")),
-        }
-
-    async def answer(self, call: Call) -> bytes:
-        with translated():
-            async with self._create(call) as reply:
-                return await reply.read()
-
-    async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
-        with translated():
-            async with self._create(call) as reply:
-                async for piece in reply.iter_bytes():
-                    yield piece
 
     async def models(self) -> list[dict[str, Any]]:
         with translated():
@@ -103,6 +90,27 @@ class OpenAIText:
 
     async def close(self) -> None:
         await self.client.close()
+
+
+class OpenAIText(OpenAIModels):
+    def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
+        super().__init__(settings, transport)
+        self.resources: dict[TextPath, tuple[Any, tuple[str, str]]] = {
+            "chat/completions": (self.client.chat.completions, ("messages", "model")),
+            "completions": (self.client.completions, ("prompt", "model")),
+            "embeddings": (self.client.embeddings, ("input", "model")),
+        }
+
+    async def answer(self, call: Call) -> bytes:
+        with translated():
+            async with self._create(call) as reply:
+                return await reply.read()
+
+    async def stream(self, call: Call) -> AsyncGenerator[bytes, None]:
+        with translated():
+            async with self._create(call) as reply:
+                async for piece in reply.iter_bytes():
+                    yield piece
 
     def _create(self, call: Call) -> Any:
         """The SDK's own call, typed loosely: the client's fields go to OpenAI as they are and are judged there."""

@@ -21,10 +21,12 @@ class Texts:
         usual = self.settings.provider("text")
         name = provider or usual
         if name not in self.built:
-            alone: dict[str, Any] = {"model_provider": name, "model_provider_text": None}
-            alone |= {"model_fallback": None, "model_shadow": None}
+            changes: dict[str, Any] = {"provider": None}
             if name != usual:  # its default would be another provider's model
-                alone["model_text"] = None
+                changes["model"] = None
+            text_alone = {"text": self.settings.of("text").model_copy(update=changes)}
+            alone: dict[str, Any] = {"model_provider": name, "modalities": text_alone}
+            alone |= {"model_fallback": None, "model_shadow": None}
             try:
                 text = build_model_adapter(self.settings.model_copy(update=alone), self.transport).offered_text()
             except ValueError as error:

@@ -83,10 +83,15 @@ async def delete(file_id: str, key: Caller, files: Files) -> FileDeleted:
 @router.get("/{file_id}/content", response_class=StreamingResponse)
 async def content(file_id: str, key: Caller, files: Files) -> StreamingResponse:
     """The bytes, always as an attachment: an uploaded page must not run in a browser as ours."""
-    file, opened = files.open(key.id, file_id)
+    return send_file(*files.open(key.id, file_id))
+
+
+def send_file(file: StoredFile, opened: BinaryIO, inline: bool = False) -> StreamingResponse:
+    """`inline` is for what the gateway itself made: a browser may show it."""
+    disposition = "inline" if inline else "attachment"
     headers = {
         "content-length": str(file.size_bytes),
-        "content-disposition": f"attachment; filename*=utf-8''{quote(file.filename, safe='')}",
+        "content-disposition": f"{disposition}; filename*=utf-8''{quote(file.filename, safe='')}",
         "x-content-type-options": "nosniff",
     }
     return StreamingResponse(_chunks(opened), media_type=file.media_type, headers=headers)

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import JSONResponse
 
+from gateway.events import Events
 from gateway.keys import Key, caller
 from gateway.responses.asked import Asked, Prompt
 from gateway.responses.building import Building
@@ -19,9 +20,8 @@ from gateway.responses.response import response_usage
 from gateway.responses.running import Runs
 from gateway.responses.store import ResponseStore
 from gateway.text import Text
-from shared.asgi import Receive, Scope, Send
 from shared.errors import InvalidRequest
-from shared.events import send_events, while_connected
+from shared.events import while_connected
 from shared.openapi import EVENTS
 from shared.wire.responses import (
     CompactedResponse,
@@ -54,15 +54,6 @@ Running = Annotated[Runs, Depends(response_runs)]
 ANSWER: Any = {200: {"model": ResponseObject}}
 ANSWER_OR_EVENTS: Any = {200: {"model": ResponseObject, "content": EVENTS}}
 router = APIRouter(prefix="/v1/responses", tags=["text"])
-
-
-class Events(Response):
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(media_type="text/event-stream")
-        self.events = events
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send_events(scope, receive, send, self.events)
 
 
 @router.post("", response_model=None, responses=ANSWER_OR_EVENTS)

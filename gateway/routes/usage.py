@@ -8,14 +8,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from gateway.keys import Key, caller
 
 router = APIRouter(prefix="/api/v1/usage", tags=["usage"])
-SUMMED = ("requests", "prompt_tokens", "completion_tokens", "cost_usd", "openai_cost_usd")
+SUMMED = ("requests", "prompt_tokens", "completion_tokens", "images", "cost_usd", "openai_cost_usd")
 
 
 @router.get("")
 async def get_usage(
     request: Request, key: Annotated[Key, Depends(caller)], days: Annotated[int, Query(ge=1, le=3660)] = 30
 ) -> dict[str, Any]:
-    """Per day and model: requests, tokens, cost, and what OpenAI would have taken; null where no price is known."""
+    """Per day and model: requests, tokens, images, cost, what OpenAI would have taken; null where no price is known."""
     store = request.app.state.usage
     await store.flush()
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - (days - 1) * 86400))

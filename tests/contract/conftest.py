@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from gateway.main import create_gateway
-from gateway.model_adapter import PROVIDERS
-from gateway.settings import Settings
+from gateway.providers import PROVIDERS
+from gateway.settings import MODALITIES, Settings
 from tests.contract.upstream import KEY, MODELS, Script, router, service, serving
 
 
@@ -54,14 +54,14 @@ def app(
     scripts = {script.provider: script} | ({other.provider: other} if join else {})
     with ExitStack() as stack:
         url = stack.enter_context(serving(service(scripts["custom"]))) if "custom" in scripts else ""
-        more = {"ml_text_url": (url,) if url else ()} | more
+        text = {"urls": (url,) if url else (), "model": MODELS[provider]} | more.get("text", {})
         settings = Settings(
+            modalities={"text": MODALITIES["text"](**text)},
             data_dir=tmp_path,
             model_provider=provider,
             openai_api_key=SecretStr(KEY),
             openai_base_url="https://api.openai.test/v1",
-            model_text=MODELS[provider],
-            **{"upstream_timeout_s": 0.4, **more},
+            **{"upstream_timeout_s": 0.4, **{name: value for name, value in more.items() if name != "text"}},
         )
         transport = httpx.MockTransport(router(scripts["openai"]).async_handler) if "openai" in scripts else None
         yield create_gateway(settings, transport)

@@ -97,7 +97,7 @@ class TestDown:
 
     @pytest.fixture
     def more(self) -> dict[str, Any]:
-        return {"ml_text_url": ("http://127.0.0.1:9",)}
+        return {"text": {"urls": ("http://127.0.0.1:9",)}}
 
     @pytest.mark.parametrize("stream", [False, True])
     async def test_the_second_answers(self, client: httpx.AsyncClient, stream: bool) -> None:

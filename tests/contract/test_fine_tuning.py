@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from gateway.keys import KeyStore
 from gateway.main import create_gateway
-from gateway.settings import Settings
+from gateway.settings import MODALITIES, Settings
 from shared.app import create_app
 from shared.errors import NotFound
 from shared.jobs.desk import Desk
@@ -65,10 +65,10 @@ def provider(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def gateway(provider: str, tmp_path: Path) -> Iterator[FastAPI]:
     with ExitStack() as stack:
-        values: dict[str, Any] = {"data_dir": tmp_path, "model_provider": provider, "model_text": MODELS[provider]}
-        if provider == "custom":
-            values["ml_text_url"] = (stack.enter_context(serving(text_service(tmp_path))),)
-        else:
+        values: dict[str, Any] = {"data_dir": tmp_path, "model_provider": provider}
+        urls = (stack.enter_context(serving(text_service(tmp_path))),) if provider == "custom" else ()
+        values["modalities"] = {"text": MODALITIES["text"](urls=urls, model=MODELS[provider])}
+        if provider == "openai":
             url = stack.enter_context(openai_server())
             values |= {"openai_api_key": "sk-fake", "openai_base_url": f"{url}/v1"}
         yield create_gateway(Settings(**values))

@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 from starlette.testclient import TestClient
 
 from gateway.main import create_gateway
-from gateway.settings import Settings
+from gateway.settings import MODALITIES, Settings
 from shared.app import create_app, event_stream
 from shared.wire.chat import AnswerMessage, ChatCompletion, ChatRequest, Choice
 from shared.wire.completions import Completion, CompletionChoice, CompletionRequest
@@ -69,7 +69,8 @@ async def ready() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with serving(create_app("service", routers=[service])) as url:
-        app = create_gateway(Settings(data_dir=tmp_path_factory.mktemp("data"), ml_text_url=(url,)))
+        here = {name: read(urls=(url,)) for name, read in MODALITIES.items()}
+        app = create_gateway(Settings(data_dir=tmp_path_factory.mktemp("data"), modalities=here))
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 

@@ -221,7 +221,7 @@ class TestAliases:
 class TestLimits:
     @pytest.fixture
     def more(self) -> dict[str, Any]:
-        return {"limit_requests": 3, "limit_tokens": 15}
+        return {"limit": {"requests": 3, "tokens": 15}}
 
     async def test_tokens_are_charged_after_and_checked_before(self, client: httpx.AsyncClient) -> None:
         first = await client.post(CHAT, json=chat(stream=True))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.settings import Settings
+from gateway.settings import MODALITIES, Settings
 from tests.fakes.process import openai_server
 
 PROVIDERS = ("custom", "openai")
@@ -24,10 +24,9 @@ class Upstreams:
     def settings(self, provider: str, data_dir: Path, **more: Any) -> Settings:
         values: dict[str, Any] = {
             "model_provider": provider,
-            "ml_text_url": (self.custom,),
+            "modalities": {"text": MODALITIES["text"](urls=(self.custom,), model=MODELS[provider])},
             "openai_api_key": "sk-fake",
             "openai_base_url": f"{self.openai}/v1",
-            "model_text": MODELS[provider],
             "data_dir": data_dir,
         }
         return Settings(**values | more)

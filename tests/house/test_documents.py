@@ -65,7 +65,7 @@ def test_every_setting_in_the_readme_is_read_somewhere():
     cells = re.findall(r"^\| (`[A-Z][^|]*) \|", README, re.MULTILINE)
     names = {name for cell in cells for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
     assert {"MODEL_PROVIDER", "GATEWAY_PORT"} <= names
-    code = "\n".join(path.read_text().lower() for path in tracked("*.py", "Makefile"))
+    code = "\n".join(path.read_text().lower() for path in tracked("*.py", "Makefile", ".env.example"))
     prefixes = ("ml_text_", "gateway_", "worker_")  # settings with an env_prefix spell the rest only
     unknown = [
         name

@@ -22,6 +22,9 @@ SERVED = {"ML_TEXT_URL": "http://127.0.0.1:9"}
         ({"MODEL_PROVIDER": "openai"}, "OPENAI_API_KEY"),
         ({"MODEL_PROVIDER_TEXT": "openai"}, "OPENAI_API_KEY"),
         ({"MODEL_PROVIDER_TEXT": "custom"}, "ML_TEXT_URL"),
+        ({"MODEL_PROVIDER_IMAGE": "openai", **SERVED}, "MODEL_PROVIDER_IMAGE=openai: openai needs OPENAI_API_KEY"),
+        ({"MODEL_PROVIDER_IMAGE": "custom", **SERVED}, "MODEL_PROVIDER_IMAGE=custom needs ML_IMAGE_URL"),
+        ({"MODEL_PROVIDER_IMAGE": "acme", **SERVED}, "cannot answer image; choose custom or openai"),
         ({"MODEL_FALLBACK": "acme", **SERVED}, "MODEL_FALLBACK=acme cannot answer text; choose custom or openai"),
         ({"MODEL_FALLBACK": "custom", **SERVED}, "answers already; choose openai"),
         ({"MODEL_FALLBACK": "openai", **SERVED}, "MODEL_FALLBACK=openai: openai needs OPENAI_API_KEY"),
@@ -69,11 +72,16 @@ def test_settings_read_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("CORS_ORIGINS", "https://x.test,https://y.test")
     monkeypatch.setenv("MODEL_PROVIDER", "OpenAI")
     monkeypatch.setenv("MODEL_PROVIDER_TEXT", "custom")
+    monkeypatch.setenv("ML_IMAGE_URL", "http://c:3")
+    monkeypatch.setenv("MODEL_IMAGE", "starter-image")
+    monkeypatch.setenv("LIMIT_IMAGES", "5")
     settings = Settings()
-    assert settings.ml_text_url == ("http://a:1", "http://b:2")
+    assert settings.of("text").urls == ("http://a:1", "http://b:2")
     assert settings.design_model == {"meta": "ft:meta"}
     assert settings.cors_origins == ("https://x.test", "https://y.test")
-    assert (settings.model_provider, settings.provider("text")) == ("openai", "custom")
+    assert [settings.model_provider, *map(settings.provider, ("text", "image"))] == ["openai", "custom", "openai"]
+    assert (settings.of("image").urls, settings.of("image").model) == (("http://c:3",), "starter-image")
+    assert (settings.limit.images, settings.limit.tokens) == (5, None)
     assert len(Settings.model_fields) <= 25
 
 

@@ -1,0 +1,64 @@
+"""The models of all modalities as one list: what a name means is asked of each in turn."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from gateway.names import ModelNames, merged, own
+from gateway.text import Catalog
+from shared.errors import NotFound, NotReady, Overloaded, ServiceError, UnsupportedByProvider, UpstreamFailed
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+
+class Part(Protocol):
+    """One modality, as `gateway.text.Text` and `gateway.images.Images` are."""
+
+    @property
+    def models(self) -> Catalog: ...
+
+    @property
+    def names(self) -> ModelNames: ...
+
+    async def resolve(self, name: object) -> str: ...
+
+
+async def list_models(offered: Mapping[str, Part]) -> list[Json]:
+    """OpenAI's model objects under their merged names. A service that is away is left out while another answers.
+
+    Raises what the first one raised when none does.
+    """
+    found: dict[str, Json] = {}
+    failed: list[ServiceError] = []
+    for modality, part in _some(offered):
+        try:
+            for model in await part.models.models():
+                id = merged(modality, str(model["id"]))
+                found.setdefault(id, {**model, "id": id})
+        except (UpstreamFailed, NotReady, Overloaded) as error:
+            log.warning("the models of %s are not listed: %s", modality, error)
+            failed.append(error)
+    if len(failed) == len(offered):
+        raise failed[0]
+    return list(found.values())
+
+
+async def ask_owner(offered: Mapping[str, Part], name: str, ask: Callable[[Part, str], Awaitable[Json]]) -> Json:
+    """What the first modality that has the model `name` says to `ask(part, its own name)`. Raises NotFound."""
+    missing: NotFound | None = None
+    for modality, part in _some(offered):
+        try:
+            found = await ask(part, own(modality, name))
+        except NotFound as error:
+            missing = missing or error
+        else:
+            return {**found, "id": merged(modality, str(found["id"]))} if "id" in found else found
+    assert missing is not None
+    raise missing
+
+
+def _some(offered: Mapping[str, Part]) -> list[tuple[str, Part]]:
+    if not offered:
+        raise UnsupportedByProvider("no models are offered: set ML_TEXT_URL, or MODEL_PROVIDER=openai")
+    return list(offered.items())
