@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ml_text import adapters, catalog, loading
+from ml_text import catalog, loading
 from ml_text.batcher import Batcher
 from ml_text.forward import Forward, RowCache
 from ml_text.job import Delta, Job
@@ -25,7 +25,7 @@ from ml_text.settings import TextSettings
 from ml_text.slots import Place
 from ml_text.sources import Source, Sources
 from shared.errors import InvalidRequest, OutOfMemory
-from shared.training import memory
+from shared.training import adapters, memory
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from starlette.routing import Route, compile_path
 from shared.asgi import App, Receive, Scope, Send
 from shared.body import ReadBody
 from shared.errors import BY_STATUS, InvalidRequest, NotFound, ServiceError, error_body
-from shared.events import send_events
+from shared.events import send_bytes, send_events
 from shared.instrument import Instrument, error_headers
 from shared.openapi import complete
 
@@ -119,6 +119,26 @@ def event_stream(chunks: AsyncIterator[BaseModel | bytes]) -> Response:
     It is closed as soon as the client leaves. A ServiceError before the first chunk keeps its status.
     """
     return EventStream(chunks)
+
+
+class ByteStream(Response):
+    """`pieces` of a file, sent as they are made."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], media_type: str, headers: Mapping[str, str]) -> None:
+        super().__init__(media_type=media_type, headers=dict(headers))
+        del self.headers["content-length"]
+        self.pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_bytes(scope, receive, send, self.pieces, self.raw_headers)
+
+
+def byte_stream(
+    pieces: AsyncGenerator[bytes, None], media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with a file as it is made. `pieces` is closed as soon as the client leaves; a ServiceError before the
+    first one keeps its status."""
+    return ByteStream(pieces, media_type, headers or {})
 
 
 async def _health() -> dict[str, str]:

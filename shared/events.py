@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from shared.asgi import Receive, Scope, Send
 from shared.errors import ServiceError, error_body
@@ -74,6 +74,28 @@ async def send_events(scope: Scope, receive: Receive, send: Send, events: AsyncG
                 log.exception("bug in the stream of %s", scope["path"])
                 bug = ServiceError(f"internal error; request id {REQUEST_ID.get()}")
                 await send({"type": "http.response.body", "body": error_event(bug), "more_body": True})
+    except ClientLeft:
+        note(client_left=True)
+        return
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def send_bytes(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    pieces: AsyncGenerator[bytes, None],
+    headers: Sequence[tuple[bytes, bytes]],
+) -> None:
+    """Send a file as it is made; raises what the first piece raises. A later failure tears the connection, so that the
+    client sees that the file is not whole."""
+    try:
+        async with while_connected(receive), contextlib.aclosing(pieces):
+            first = await anext(pieces, b"")
+            await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
     except ClientLeft:
         note(client_left=True)
         return

@@ -20,8 +20,9 @@ class ModelDetails(ModelObject):
     family: str
     parameters: int
     dtype: str
-    context_length: int
-    vocab_size: int
+    context_length: int | None = None
+    """Tokens; None for a model that does not read text."""
+    vocab_size: int | None = None
     loaded: bool
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from ml_text.sources import ADAPTER_CONFIG
 from shared.errors import InvalidRequest
+from shared.sources import ADAPTER_CONFIG
 
 WEIGHTS = "adapter_model.safetensors"
 

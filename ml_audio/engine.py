@@ -1,0 +1,115 @@
+"""The engine: a request in, sound or text out as it comes. Knows models, not HTTP.
+
+Closing the generator that a request runs in stops what still runs, within one step.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import soxr
+
+from ml_audio import loading, sentences
+from ml_audio.catalog import Kind
+from ml_audio.pool import Pool, Resident
+from ml_audio.settings import AudioSettings
+from ml_audio.sound.joining import Joiner
+from ml_audio.sound.reading import Samples
+from ml_audio.sources import Source, Sources
+from ml_audio.speaking.speaker import Speaker, Stopped, Utterance
+from shared.errors import InvalidRequest
+from shared.wire.audio import OPENAI_VOICES
+
+SWEEP_S = 5.0
+WORDS = {"speech": "speaks", "recogniser": "transcribes", "music": "makes music"}
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Something to be said."""
+
+    text: str
+    model: str | None = None
+    voice: str | None = None
+    speed: float = 1.0
+    mood: str = ""
+    sample_rate_hz: int = 24_000
+    seed: int = 0
+
+
+class Engine:
+    """Create and `close` it in a running event loop. `default` speaks for requests that name no model."""
+
+    def __init__(self, settings: AudioSettings, sources: Sources, default: str) -> None:
+        self.settings, self.sources, self.default = settings, sources, default
+        self.pool = Pool(settings, sources)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        self._sweeper.cancel()
+
+    async def speak(self, wanted: Speech) -> AsyncGenerator[Samples, None]:
+        """The sentences of `wanted`, joined; (T,) each. Raises what is wrong with the request before the first."""
+        if len(wanted.text) > self.settings.text_chars:
+            raise InvalidRequest(
+                f"the text has {len(wanted.text)} characters; {self.settings.text_chars} are read out at most",
+                param="input",
+                code="input_too_long",
+            )
+        async with self.pool.lease(self.sources.find(wanted.model or self.default)) as resident:
+            speaker: Speaker = of_kind(resident, "speech")
+            voice = choose_voice(speaker.voices, wanted.voice)
+            joiner = Joiner(wanted.sample_rate_hz)
+            said = False
+            for piece in sentences.cut(wanted.text, speaker.limit):
+                utterance = Utterance(piece.text, voice, speed=wanted.speed, mood=wanted.mood, seed=wanted.seed)
+                speaker.check(utterance)
+                samples = await resident.run(lambda stopped: say(speaker, utterance, stopped, joiner, piece.pause_s))  # noqa: B023
+                if len(samples):
+                    said = True
+                    yield samples
+            if not said:
+                raise InvalidRequest("there is nothing in the text that this voice could say", param="input")
+
+    async def look(self, name: str) -> tuple[Source, loading.Facts, bool]:
+        """A model by name: where it is, what it is, whether it is loaded."""
+        source = self.sources.find(name)
+        base = self.sources.find(source.base) if source.base else source
+        facts = await asyncio.to_thread(loading.look, base.folder, base.name, self.settings)
+        return source, facts, self.pool.is_loaded(source)
+
+    async def load(self, name: str) -> None:
+        """Bring a model into memory now."""
+        await self.pool.load(self.sources.find(name))
+
+    async def _sweep(self) -> None:
+        while self.settings.idle_s:
+            await asyncio.sleep(min(SWEEP_S, self.settings.idle_s / 4))
+            self.pool.sweep()
+
+
+def say(speaker: Speaker, utterance: Utterance, stopped: Stopped, joiner: Joiner, pause_s: float) -> Samples:
+    """One piece of text, ready to be sent; nothing when there is nothing in it to be said."""
+    samples = speaker.say(utterance, stopped)
+    if not len(samples):
+        return samples
+    return joiner.add(soxr.resample(samples, speaker.sample_rate_hz, joiner.sample_rate_hz), pause_s)
+
+
+def choose_voice(voices: Sequence[str], name: str | None) -> str:
+    """The model's voice that `name` means: its own name for it, or one of OpenAI's. Raises InvalidRequest."""
+    if not name or name in voices:
+        return name or voices[0]
+    if name in OPENAI_VOICES:
+        return voices[OPENAI_VOICES.index(name) % len(voices)]
+    raise InvalidRequest(f"there is no voice {name!r}; there is {', '.join(voices[:20])}", param="voice")
+
+
+def of_kind(resident: Resident, kind: Kind) -> Any:
+    """The model itself. InvalidRequest when it is of another kind."""
+    if resident.facts.kind != kind:
+        raise InvalidRequest(
+            f"{resident.source.name} {WORDS[resident.facts.kind]}; this needs a model that {WORDS[kind]}", param="model"
+        )
+    return resident.model

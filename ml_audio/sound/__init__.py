@@ -1,0 +1,1 @@
+"""Recordings in and out: reading, resampling, loudness, joining, encoding. No torch."""

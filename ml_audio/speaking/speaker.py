@@ -1,0 +1,96 @@
+"""What a loaded voice can do, and what the families share."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from ml_audio.sound.reading import Samples
+from shared.errors import InvalidRequest
+
+Stopped = Callable[[], bool]
+"""Asked between steps: whether nobody waits any more."""
+_DICE = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A person's speech to be imitated, at 24 kHz, with its words if they are known."""
+
+    samples: Samples
+    sample_rate_hz: int
+    transcript: str = ""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    text: str
+    """At most as long as the speaker's `limit`."""
+    voice: str = ""
+    """One of the speaker's `voices`; empty: the first."""
+    clip: Clip | None = None
+    """Whose voice it is, in place of `voice`."""
+    speed: float = 1.0
+    mood: str = ""
+    """Free words, as OpenAI's `instructions`."""
+    seed: int = 0
+
+
+class Speaker(Protocol):
+    model: Any
+    sample_rate_hz: int
+    voices: Sequence[str]
+    """Names of the voices in the weights."""
+    limit: int
+    """Characters that it says well at once."""
+
+    def check(self, utterance: Utterance) -> None:
+        """Raises InvalidRequest for what this family cannot do."""
+        ...
+
+    def say(self, utterance: Utterance, stopped: Stopped) -> Samples:
+        """(T,) at `sample_rate_hz`; nothing when there is nothing in the text that it could say."""
+        ...
+
+
+def refuse_mood(utterance: Utterance, family: str) -> None:
+    if utterance.mood:
+        raise InvalidRequest(f"{family} takes no mood: leave out `instructions`", param="instructions")
+
+
+def refuse_clip(utterance: Utterance, family: str) -> None:
+    if utterance.clip is not None:
+        raise InvalidRequest(
+            f"{family} speaks with the voices of its weights; a voice of your own is trained: POST "
+            '/v1/fine_tuning/jobs with hyperparameters {"trainer": "voice"} and clips with their transcripts',
+            param="voice",
+        )
+
+
+@contextlib.contextmanager
+def dice(seed: int) -> Iterator[None]:
+    """The block draws its random numbers from `seed`; one at a time, since torch has one generator for all threads."""
+    with _DICE:
+        torch.manual_seed(seed)
+        yield
+
+
+class Stop(StoppingCriteria):
+    def __init__(self, stopped: Stopped) -> None:
+        self.stopped = stopped
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> Any:
+        return torch.full((len(input_ids),), self.stopped(), device=input_ids.device)
+
+
+def stop_when(stopped: Stopped) -> StoppingCriteriaList:
+    """For transformers' `generate`."""
+    return StoppingCriteriaList([Stop(stopped)])
+
+
+def numbers(waveform: torch.Tensor) -> Samples:
+    return waveform.detach().reshape(-1).float().cpu().numpy()
