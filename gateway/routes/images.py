@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from gateway.generated import file_id
 from gateway.image_answers import answer
 from gateway.image_requests import Asked, read_edit, read_variation
 from gateway.images import ImageCall
@@ -85,6 +86,6 @@ async def get_file(
     signature: Annotated[str, Query(max_length=64)],
 ) -> Response:
     """A picture of an answer with `response_format` url; the address is its own permission."""
-    id = filename.partition(".")[0]
+    id = file_id(filename)
     request.app.state.signer.check(id, expires, signature)
     return send_file(*files.open(files.owner(id), id), inline=True)

@@ -51,7 +51,11 @@ class ImageScript:
         routes = [
             Route(f"/v1/images/{name}", self.make, methods=["POST"]) for name in ("generations", "edits", "variations")
         ]
-        more = [Route("/v1/models", self.list_models), Route("/v1/models/{name}", self.one_model)]
+        more = [
+            Route("/v1/models", self.list_models),
+            Route("/v1/models/{name}", self.one_model),
+            Route("/v1/models/{name}/load", self.one_model, methods=["POST"]),
+        ]
         return Starlette(routes=[*routes, *more, Route("/ready", lambda _: Response())])
 
     async def list_models(self, _: Request) -> Response:
