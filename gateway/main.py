@@ -51,7 +51,6 @@ from gateway.routes import (
     fine_tuning,
     images,
     models,
-    multimodal,
     ready,
     responses,
     shadow,
@@ -90,7 +89,6 @@ ROUTERS = (
     evaluations.router,
     shadow.router,
     custom_ai.router,
-    multimodal.router,
     usage.router,
     ready.router,
 )

@@ -1,28 +1,24 @@
 """The picture of a request, however it came: as a form's file, in JSON, as an uploaded file, from a public address."""
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar, cast
 
 from fastapi import Request
 from pydantic import ValidationError
 
-from gateway.faces.composing import Sent, fill
+from gateway.faces.composing import Sent
 from gateway.keys import Key
 from gateway.multipart import read_upload
 from shared.app import from_validation
-from shared.blobs import Draft
 from shared.body import json_object
-from shared.errors import InvalidRequest, TooLarge
+from shared.errors import InvalidRequest, TooLarge, UnsupportedByProvider
 from shared.files import FileStore
-from shared.http import fetch_public
 from shared.wire.faces import Picture
 from shared.wire.text import Wire
 
 PHOTO_LIMIT_BYTES = 32 << 20
-FETCH_S = 20.0
 Fields = TypeVar("Fields", bound=Wire)
 
 
@@ -42,12 +38,12 @@ async def sent(
                 yield said, Sent(file)
         else:
             said = _validated(in_json, json_object(request.scope))
-            async with _opened(cast(Picture, said), key, request.app.state.files, draft) as picture:
+            with _opened(cast(Picture, said), key, request.app.state.files) as picture:
                 yield said, picture
 
 
-@asynccontextmanager
-async def _opened(said: Picture, key: Key, files: FileStore, draft: Draft) -> AsyncGenerator[Sent]:
+@contextmanager
+def _opened(said: Picture, key: Key, files: FileStore) -> Generator[Sent]:
     if said.file_id is not None:
         stored, file = files.open(key.id, said.file_id)
         with file:
@@ -60,11 +56,7 @@ async def _opened(said: Picture, key: Key, files: FileStore, draft: Draft) -> As
     if param == "image" or text[:5].lower() == "data:":
         yield Sent(_base64(text, param), param, base64=True)
         return
-    data = await fetch_public(text, param, most_bytes=PHOTO_LIMIT_BYTES, within_s=FETCH_S)
-    await asyncio.to_thread(fill, draft, data)
-    del data  # on the disk it waits for its turn without taking memory
-    with draft.path.open("rb") as file:
-        yield Sent(file, param)
+    raise UnsupportedByProvider("addresses are not fetched yet: send a data: URL", param=param)
 
 
 def _base64(text: str, param: str) -> bytes:

@@ -14,6 +14,7 @@ import pytest
 from deploy.extras import requirements
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("gateway", "ml_text", "ml_image", "ml_audio", "shared")
 HEAVY = ("torch", "transformers", "peft", "tokenizers", "safetensors", "llguidance")
 IMPORT_AND_LOOK = """
 import importlib, sys
@@ -68,6 +69,7 @@ def test_the_check_for_torch_can_fail():
     [
         ("shared/wire", {"pydantic", "pydantic_core", "shared.wire"}),
         ("ml_text/models", {"torch", "transformers"}),
+        ("ml_image/models", {"torch", "transformers", "diffusers", "ml_image.models"}),
     ],
 )
 def test_the_bottom_layers_import_only(folder: str, allowed: set[str]):
@@ -81,15 +83,18 @@ def test_the_bottom_layers_import_only(folder: str, allowed: set[str]):
     assert not strangers
 
 
-@pytest.mark.parametrize(("package", "extras"), [("gateway", ["gateway", "faces"]), ("ml_text", ["text", "train"])])
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [("gateway", ["gateway", "faces"]), ("ml_text", ["text", "train"]), ("ml_image", ["image", "train"])],
+)
 def test_every_import_is_in_an_extra(package: str, extras: list[str]):
     """Of the package and of what it uses of `shared`, so that its image installs alone; what comes only through another
     requirement may go with that one's next version."""
     listed = {re.split(r"[\[<>=]", line)[0].lower().replace("_", "-") for line in requirements(extras)}
     owners = importlib.metadata.packages_distributions()
-    graph = grimp.build_graph("gateway", "ml_text", "shared", include_external_packages=True)
+    graph = grimp.build_graph(*PACKAGES, include_external_packages=True)
     used = {name.split(".")[0] for name in graph.find_upstream_modules(package, as_package=True)}
-    strangers = used - set(sys.stdlib_module_names) - {"gateway", "ml_text", "shared"}
+    strangers = used - set(sys.stdlib_module_names) - set(PACKAGES)
     missing = {
         name for name in strangers if not listed & {owner.lower().replace("_", "-") for owner in owners.get(name, [])}
     }
@@ -101,7 +106,7 @@ def test_the_environment_is_read_in_settings_only():
     reading = re.compile(r"os\.getenv|os\.environ(?!\[[^\]]+\] = |\.update\(|\.setdefault\()")
     readers = [
         str(path.relative_to(ROOT))
-        for package in ("gateway", "ml_text", "shared")
+        for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
         if path.name != "settings.py" and reading.search(path.read_text())
     ]

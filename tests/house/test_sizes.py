@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("gateway", "ml_text", "ml_audio", "shared", "deploy", "benchmarks", "examples", "tests")
+PACKAGES = ("gateway", "ml_text", "ml_image", "ml_audio", "shared", "deploy", "benchmarks", "examples", "tests")
 FILE_LINES, LONG_FILE_LINES, MEDIAN_LINES, FUNCTION_LINES = 300, 400, 120, 60
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "managers", "misc"}
 

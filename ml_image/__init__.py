@@ -1,0 +1,1 @@
+"""The image service: pictures from words and from pictures, and the training of such models."""
