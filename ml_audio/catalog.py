@@ -50,6 +50,9 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "vits": Family("speech", "ml_audio.speaking.vits"),
+    "wav2vec2": Family("recogniser", "ml_audio.hearing.ctc"),
+    "wav2vec2-bert": Family("recogniser", "ml_audio.hearing.ctc"),
+    "whisper": Family("recogniser", "ml_audio.hearing.whisper"),
 }
 
 

@@ -4,38 +4,28 @@ Closing the generator that a request runs in stops what still runs, within one s
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import soxr
 
 from ml_audio import loading, sentences
+from ml_audio.asked import Speech, Transcription
 from ml_audio.catalog import Kind
+from ml_audio.hearing.listener import RATE_HZ, Listener, Segment
 from ml_audio.pool import Pool, Resident
 from ml_audio.settings import AudioSettings
 from ml_audio.sound.joining import Joiner
-from ml_audio.sound.reading import Samples
+from ml_audio.sound.reading import Samples, open_recording
 from ml_audio.sources import Source, Sources
-from ml_audio.speaking.speaker import Speaker, Stopped, Utterance
+from ml_audio.speaking.speaker import Speaker, Utterance
 from shared.errors import InvalidRequest
 from shared.wire.audio import OPENAI_VOICES
 
 SWEEP_S = 5.0
 WORDS = {"speech": "speaks", "recogniser": "transcribes", "music": "makes music"}
-
-
-@dataclass(frozen=True)
-class Speech:
-    """Something to be said."""
-
-    text: str
-    model: str | None = None
-    voice: str | None = None
-    speed: float = 1.0
-    mood: str = ""
-    sample_rate_hz: int = 24_000
-    seed: int = 0
 
 
 class Engine:
@@ -65,12 +55,34 @@ class Engine:
             for piece in sentences.cut(wanted.text, speaker.limit):
                 utterance = Utterance(piece.text, voice, speed=wanted.speed, mood=wanted.mood, seed=wanted.seed)
                 speaker.check(utterance)
-                samples = await resident.run(lambda stopped: say(speaker, utterance, stopped, joiner, piece.pause_s))  # noqa: B023
+                samples = await resident.run(lambda: say(speaker, utterance, joiner, piece.pause_s))  # noqa: B023
                 if len(samples):
                     said = True
                     yield samples
             if not said:
                 raise InvalidRequest("there is nothing in the text that this voice could say", param="input")
+
+    async def hear(self, wanted: Transcription) -> AsyncGenerator[Segment, None]:
+        """The segments of a recording, as they become certain. Raises what is wrong with the request before the first.
+
+        The recording is decoded as it is heard: an hour takes no more memory than a window.
+        """
+        source = self.sources.find(wanted.model or self.settings.recogniser)
+        recording = await asyncio.to_thread(open_recording, wanted.data, self.settings.audio_s)
+        async with self.pool.lease(source) as resident:
+            listener: Listener = of_kind(resident, "recogniser")
+            hearing = listener.begin(wanted.task)
+            blocks = recording.blocks(RATE_HZ)
+            heard, at, last = np.zeros(0, np.float32), 0, False
+            while not last:
+                heard, last = await asyncio.to_thread(fill, blocks, heard, hearing.window)
+                wanted.seconds = (at + len(heard)) / RATE_HZ
+                if last and not len(heard):
+                    return
+                segments, step = await resident.run(partial(hearing.hear, heard[: hearing.window], at, last))
+                for segment in segments:
+                    yield segment
+                heard, at = heard[step:], at + step
 
     async def look(self, name: str) -> tuple[Source, loading.Facts, bool]:
         """A model by name: where it is, what it is, whether it is loaded."""
@@ -89,9 +101,21 @@ class Engine:
             self.pool.sweep()
 
 
-def say(speaker: Speaker, utterance: Utterance, stopped: Stopped, joiner: Joiner, pause_s: float) -> Samples:
+def fill(blocks: Iterator[Samples], heard: Samples, size: int) -> tuple[Samples, bool]:
+    """What was `heard` and more, to at least one sample above `size`; and whether that was the end."""
+    parts, length = [heard], len(heard)
+    while length <= size:
+        block = next(blocks, None)
+        if block is None:
+            return np.concatenate(parts), True
+        parts.append(block)
+        length += len(block)
+    return np.concatenate(parts), False
+
+
+def say(speaker: Speaker, utterance: Utterance, joiner: Joiner, pause_s: float) -> Samples:
     """One piece of text, ready to be sent; nothing when there is nothing in it to be said."""
-    samples = speaker.say(utterance, stopped)
+    samples = speaker.say(utterance)
     if not len(samples):
         return samples
     return joiner.add(soxr.resample(samples, speaker.sample_rate_hz, joiner.sample_rate_hz), pause_s)

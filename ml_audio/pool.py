@@ -19,7 +19,6 @@ import torch
 from ml_audio import loading
 from ml_audio.settings import AudioSettings
 from ml_audio.sources import Source, Sources
-from ml_audio.speaking.speaker import Stopped
 from shared.errors import InvalidRequest, OutOfMemory, Overloaded
 from shared.training import memory
 
@@ -36,6 +35,7 @@ class Resident:
     facts: loading.Facts
     model: Any
     slots: asyncio.Semaphore
+    stopped: threading.Event
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     leases: int = 0
     running: int = 0
@@ -43,25 +43,46 @@ class Resident:
     """Pieces of work."""
     used_at: float = field(default_factory=time.monotonic)
 
-    async def run(self, work: Callable[[Stopped], T]) -> T:
-        """`work` in a thread, alone with the model. When the caller leaves, `work` is told and waited for."""
+    async def run(self, work: Callable[[], T]) -> T:
+        """`work` in a thread, alone with the model. When the caller leaves, it ends at the model's next layer."""
         async with self.turn:
-            stopped = threading.Event()
-            task = asyncio.ensure_future(asyncio.to_thread(_inferred, work, stopped.is_set))
+            self.stopped.clear()
+            task = asyncio.ensure_future(asyncio.to_thread(_inferred, work))
             try:
                 return await asyncio.shield(task)
             except asyncio.CancelledError:
-                stopped.set()
+                self.stopped.set()
                 await asyncio.wait({task})  # the model is free when its thread is
+                task.exception()
                 raise
             finally:
                 self.done += 1
 
 
-def _inferred(work: Callable[[Stopped], T], stopped: Stopped) -> T:
+class Interrupted(Exception):
+    """Nobody waits for what the model is at."""
+
+
+def interruptible(model: torch.nn.Module) -> threading.Event:
+    """Once the event is set, the next layer that is reached raises Interrupted: in transformers' `generate` as in a
+    vocoder, none of which asks anybody whether to go on."""
+    stopped = threading.Event()
+
+    def check(*_: object) -> None:
+        if stopped.is_set():
+            raise Interrupted
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.ModuleList):
+            for layer in module:
+                layer.register_forward_pre_hook(check)
+    return stopped
+
+
+def _inferred(work: Callable[[], T]) -> T:
     try:
         with torch.inference_mode():
-            return work(stopped)
+            return work()
     except (MemoryError, RuntimeError) as error:
         if memory.is_out_of_memory(error):
             raise OutOfMemory("there is not enough memory for this request") from error
@@ -123,7 +144,7 @@ class Pool:
             adapter = None if source is base else source
             model = await asyncio.to_thread(loading.load, base, adapter, self._settings)
             slots = asyncio.Semaphore(self._settings.slots)
-            self._residents[source.key] = Resident(source, facts, model, slots)
+            self._residents[source.key] = Resident(source, facts, model, slots, interruptible(model.model))
             log.info("loaded %s in %.1f s", source.name, time.monotonic() - started)
 
     def _forget_older(self, source: Source) -> None:

@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
+from ml_audio import speech, transcripts
 from ml_audio.settings import AudioSettings
+from ml_audio.sound.encoding import FORMATS
 from ml_audio.sources import Sources
-from shared.app import byte_stream, create_app, event_stream
+from shared.app import byte_stream, create_app, event_stream, read_fields
 from shared.errors import InvalidRequest, NotFound, NotReady, ServiceError
 from shared.events import while_connected
 from shared.jobs.desk import Desk
 from shared.jobs.requests import Trainer
 from shared.jobs.routes import router as fine_tuning
 from shared.logs import configure_logging
+from shared.multipart import Form, read_form
 from shared.sources.routes import model_fields
 from shared.sources.routes import router as models
-from shared.wire.audio import SpeechRequest
+from shared.wire.audio import SpeechRequest, TranscriptionRequest, TranslationRequest
 from shared.wire.models import ModelDetails
 
 if TYPE_CHECKING:
@@ -34,6 +37,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 router = APIRouter()
+RECORDING: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "model": {"type": "string"},
+                        "response_format": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
 
 
 class Service:
@@ -91,9 +112,6 @@ async def ready(request: Request) -> dict[str, str]:
 @router.post("/v1/audio/speech", response_model=None)
 async def speak(body: SpeechRequest, request: Request, engine: TheEngine) -> Response:
     """OpenAI's speech: a file as it is made, or events with `stream_format: sse`."""
-    from ml_audio import speech
-    from ml_audio.sound.encoding import FORMATS
-
     wanted, format = speech.read_request(body)
     if body.stream_format == "sse":
         return event_stream(speech.events(engine, wanted, format))
@@ -103,6 +121,29 @@ async def speak(body: SpeechRequest, request: Request, engine: TheEngine) -> Res
     async with while_connected(request.receive):
         data, seconds = await speech.whole_file(engine, wanted, format)
     return Response(data, media_type=media_type, headers={"x-audio-seconds": f"{seconds:.3f}"})
+
+
+@router.post("/v1/audio/transcriptions", response_model=None, openapi_extra=RECORDING)
+async def transcribe(request: Request, engine: TheEngine) -> Response:
+    """OpenAI's transcriptions: json, text, srt, vtt, verbose_json with times of words, or events with `stream`."""
+    form = await read_form(request.receive, request.headers.get("content-type"), {"file": 1})
+    body = read_fields(TranscriptionRequest, form)
+    if body.stream:
+        return event_stream(transcripts.sent(transcripts.events(engine, transcripts.wanted(form, body), body)))
+    return await _write_down(request, engine, form, body)
+
+
+@router.post("/v1/audio/translations", response_model=None, openapi_extra=RECORDING)
+async def translate(request: Request, engine: TheEngine) -> Response:
+    """OpenAI's translations: what is said, in English."""
+    form = await read_form(request.receive, request.headers.get("content-type"), {"file": 1})
+    return await _write_down(request, engine, form, read_fields(TranslationRequest, form))
+
+
+async def _write_down(request: Request, engine: Any, form: Form, body: TranslationRequest) -> Response:
+    async with while_connected(request.receive):
+        text, media_type = await transcripts.answer(engine, transcripts.wanted(form, body), body)
+    return Response(text, media_type=media_type)
 
 
 @router.get("/v1/models/{id:path}")
@@ -141,7 +182,12 @@ def create_service(settings: AudioSettings, sources: Sources | None = None, prel
         if service.engine:
             await service.engine.close()
 
-    app = create_app("Audio service", routers=[models, router, fine_tuning], lifespan=lifespan)
+    app = create_app(
+        "Audio service",
+        routers=[models, router, fine_tuning],
+        lifespan=lifespan,
+        streamed_limits={"/v1/audio/.*": settings.upload_mb << 20},
+    )
     app.state.service, app.state.sources = service, service.sources
     app.state.desk = Desk("audio", settings.shared, trainers, service.check_base)
     return app

@@ -3,13 +3,17 @@
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml_audio.engine import Engine, Speech
+from ml_audio.asked import Speech
 from ml_audio.sound.encoding import check_rate, encode, open_encoder
 from ml_audio.sound.joining import in_blocks
 from shared.wire.audio import SpeechDelta, SpeechDone, SpeechRequest, SpeechUsage
+
+if TYPE_CHECKING:
+    from ml_audio.engine import Engine
 
 DEFAULT_RATE_HZ = 24_000
 """OpenAI's; who asks for pcm is told no other."""
@@ -27,14 +31,14 @@ def read_request(body: SpeechRequest) -> tuple[Speech, str]:
     return wanted, format
 
 
-async def whole_file(engine: Engine, wanted: Speech, format: str) -> tuple[bytes, float]:
+async def whole_file(engine: "Engine", wanted: Speech, format: str) -> tuple[bytes, float]:
     """The file and its seconds."""
     async with aclosing(engine.speak(wanted)) as pieces:
         samples = np.concatenate([piece async for piece in pieces])
     return encode(samples, wanted.sample_rate_hz, format), len(samples) / wanted.sample_rate_hz
 
 
-async def file_pieces(engine: Engine, wanted: Speech, format: str) -> AsyncGenerator[bytes, None]:
+async def file_pieces(engine: "Engine", wanted: Speech, format: str) -> AsyncGenerator[bytes, None]:
     """The file as it is made."""
     encoder = open_encoder(format, wanted.sample_rate_hz)
     async with aclosing(engine.speak(wanted)) as pieces:
@@ -45,7 +49,7 @@ async def file_pieces(engine: Engine, wanted: Speech, format: str) -> AsyncGener
         yield data
 
 
-async def events(engine: Engine, wanted: Speech, format: str) -> AsyncIterator[SpeechDelta | SpeechDone]:
+async def events(engine: "Engine", wanted: Speech, format: str) -> AsyncIterator[SpeechDelta | SpeechDone]:
     encoder = open_encoder(format, wanted.sample_rate_hz)
     frames = 0
     async with aclosing(engine.speak(wanted)) as pieces:

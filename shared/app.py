@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route, compile_path
@@ -18,6 +18,7 @@ from shared.body import ReadBody
 from shared.errors import BY_STATUS, InvalidRequest, NotFound, ServiceError, error_body
 from shared.events import send_bytes, send_events
 from shared.instrument import Instrument, error_headers
+from shared.multipart import Form
 from shared.openapi import complete
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -188,6 +189,18 @@ def _from_http(request: Request, error: HTTPException) -> ServiceError:
         return _OtherStatus(f"{where}: the method is not allowed here", code="method_not_allowed")
     kind = BY_STATUS.get(error.status_code, InvalidRequest if error.status_code < 500 else ServiceError)
     return kind(str(error.detail))
+
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+
+def read_fields(kind: type[Fields], form: Form) -> Fields:
+    """What a form says beside its files. Raises InvalidRequest that names the field."""
+    said = {**form.fields, **form.lists}
+    try:
+        return kind.model_validate(said, strict=False)  # all are strings, or lists of them
+    except ValidationError as error:
+        raise from_validation(error.errors(), said) from None
 
 
 def from_validation(errors: Sequence[Any], body: object) -> InvalidRequest:

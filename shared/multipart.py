@@ -35,6 +35,8 @@ class FormFile:
 @dataclass
 class Form:
     fields: dict[str, str] = field(default_factory=dict[str, str])
+    lists: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Of the fields `name[]`, by the name without brackets."""
     files: list[FormFile] = field(default_factory=list[FormFile])
 
 
@@ -113,7 +115,11 @@ class FormReader:
 
     def _part_end(self) -> None:
         if self.name and self.file is None:
-            self.form.fields[self.name] = _decode(bytes(self.text), self.name)
+            value = _decode(bytes(self.text), self.name)
+            if self.name.endswith("[]"):
+                self.form.lists.setdefault(self.name[:-2], []).append(value)
+            else:
+                self.form.fields[self.name] = value
 
     def _end(self) -> None:
         self.ended = True

@@ -2,18 +2,15 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from transformers import StoppingCriteria, StoppingCriteriaList
 
 from ml_audio.sound.reading import Samples
 from shared.errors import InvalidRequest
 
-Stopped = Callable[[], bool]
-"""Asked between steps: whether nobody waits any more."""
 _DICE = threading.Lock()
 
 
@@ -52,7 +49,7 @@ class Speaker(Protocol):
         """Raises InvalidRequest for what this family cannot do."""
         ...
 
-    def say(self, utterance: Utterance, stopped: Stopped) -> Samples:
+    def say(self, utterance: Utterance) -> Samples:
         """(T,) at `sample_rate_hz`; nothing when there is nothing in the text that it could say."""
         ...
 
@@ -77,19 +74,6 @@ def dice(seed: int) -> Iterator[None]:
     with _DICE:
         torch.manual_seed(seed)
         yield
-
-
-class Stop(StoppingCriteria):
-    def __init__(self, stopped: Stopped) -> None:
-        self.stopped = stopped
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> Any:
-        return torch.full((len(input_ids),), self.stopped(), device=input_ids.device)
-
-
-def stop_when(stopped: Stopped) -> StoppingCriteriaList:
-    """For transformers' `generate`."""
-    return StoppingCriteriaList([Stop(stopped)])
 
 
 def numbers(waveform: torch.Tensor) -> Samples:

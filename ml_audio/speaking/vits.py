@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from ml_audio.sound.reading import Samples
-from ml_audio.speaking.speaker import Stopped, Utterance, dice, numbers, refuse_clip, refuse_mood
+from ml_audio.speaking.speaker import Utterance, dice, numbers, refuse_clip, refuse_mood
 from ml_audio.weights import Loading, load_model, load_tokenizer
 
 TINY: dict[str, Any] = {
@@ -31,7 +31,7 @@ class Vits:
         refuse_mood(utterance, "VITS")
         refuse_clip(utterance, "VITS")
 
-    def say(self, utterance: Utterance, stopped: Stopped) -> Samples:
+    def say(self, utterance: Utterance) -> Samples:
         ids = self.tokenizer(utterance.text, return_tensors="pt")["input_ids"].to(self.model.device)
         blank = self.tokenizer.pad_token_id
         if not ((ids != blank) & (ids != self.tokenizer.unk_token_id)).any():

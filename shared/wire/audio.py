@@ -3,11 +3,13 @@
 A form's fields are strings: read them with `model_validate_strings`. Its recording comes as the file `file`.
 """
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from shared.wire.text import Wire
+from shared.wire.text import NotOffered, Wire
 
 Encoding = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 SampleRate = Literal[8000, 12000, 16000, 22050, 24000, 44100, 48000]
@@ -65,3 +67,137 @@ class SpeechDelta(Wire):
 class SpeechDone(Wire):
     type: Literal["speech.audio.done"] = "speech.audio.done"
     usage: SpeechUsage
+
+
+TranscriptFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
+
+
+class ServerVad(Wire):
+    type: Literal["server_vad"]
+    prefix_padding_ms: int | None = Field(None, ge=0)
+    silence_duration_ms: int | None = Field(None, ge=0)
+    threshold: float | None = Field(None, ge=0, le=1)
+
+
+def _from_json(value: object) -> object:
+    """Some clients send the object as a JSON string in the form, whose values are strings all the way down."""
+    try:
+        return (
+            json.loads(value, parse_int=str, parse_float=str)
+            if isinstance(value, str) and value.startswith("{")
+            else value
+        )
+    except ValueError:
+        raise PydanticCustomError("chunking", "is no JSON") from None
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class TranslationRequest(Wire):
+    """The fields beside `file`. What is said in any language is written in English."""
+
+    model: str | None = None
+    prompt: str | None = Field(None, max_length=10_000, description="words that are likely, for models that take them")
+    response_format: TranscriptFormat | None = Field(None, description="json unless asked otherwise")
+    temperature: float | None = Field(None, ge=0, le=1)
+
+
+class TranscriptionRequest(TranslationRequest):
+    """`chunking_strategy` is a hint: long recordings are always heard in overlapping windows."""
+
+    language: str | None = Field(None, pattern=r"^[A-Za-z]{2,3}$", description="ISO 639-1; else the model finds out")
+    stream: bool | None = None
+    timestamp_granularities: Annotated[list[Literal["word", "segment"]], BeforeValidator(_as_list)] = Field(
+        default_factory=list[Literal["word", "segment"]], description="with verbose_json; segment unless asked"
+    )
+    include: Annotated[list[Literal["logprobs"]], BeforeValidator(_as_list)] = Field(
+        default_factory=list[Literal["logprobs"]], description="logprobs: of each word, with json"
+    )
+    chunking_strategy: Annotated[Literal["auto"] | ServerVad | None, BeforeValidator(_from_json)] = None
+    known_speaker_names: NotOffered = None
+    known_speaker_references: NotOffered = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.timestamp_granularities and self.response_format != "verbose_json":
+            raise PydanticCustomError("granularities", "timestamp_granularities needs response_format verbose_json")
+        if self.stream and self.response_format not in (None, "json", "text"):
+            raise PydanticCustomError("stream", "a stream is json or text")
+        return self
+
+
+class DurationUsage(Wire):
+    type: Literal["duration"] = "duration"
+    seconds: float
+
+
+class TranscriptLogprob(Wire):
+    token: str
+    bytes: list[int]
+    logprob: float
+
+
+class TranscriptJson(Wire):
+    """`model`, the one that answered, is ours."""
+
+    text: str
+    logprobs: list[TranscriptLogprob] | None = None
+    usage: DurationUsage
+    model: str | None = None
+
+
+class TranscriptWord(Wire):
+    word: str
+    start: float
+    end: float
+
+
+class TranscriptSegment(Wire):
+    id: int
+    seek: int
+    start: float
+    end: float
+    text: str
+    tokens: list[int]
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+
+
+class VerboseTranscript(Wire):
+    task: Literal["transcribe", "translate"]
+    language: str
+    duration: float
+    text: str
+    segments: list[TranscriptSegment] | None = None
+    words: list[TranscriptWord] | None = None
+    usage: DurationUsage
+    model: str | None = None
+
+
+class TranscriptDelta(Wire):
+    type: Literal["transcript.text.delta"] = "transcript.text.delta"
+    delta: str
+    logprobs: list[TranscriptLogprob] | None = None
+
+
+class TranscriptSegmentEvent(Wire):
+    """OpenAI's names speakers, which are not told apart here."""
+
+    type: Literal["transcript.text.segment"] = "transcript.text.segment"
+    id: str
+    start: float
+    end: float
+    speaker: str = ""
+    text: str
+
+
+class TranscriptDone(Wire):
+    type: Literal["transcript.text.done"] = "transcript.text.done"
+    text: str
+    logprobs: list[TranscriptLogprob] | None = None
+    usage: DurationUsage
+    model: str | None = None

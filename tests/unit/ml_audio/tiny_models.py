@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from ml_audio.hearing import ctc
 from ml_audio.speaking import vits
 
 LETTERS = "_ abcdefghijklmnopqrstuvwxyz'-"
+CTC_LETTERS = "|'ABCDEFGHIJKLMNOPQRSTUVWX"
 
 
 def save_vits(folder: Path, **config: Any) -> None:
@@ -22,7 +24,25 @@ def save_vits(folder: Path, **config: Any) -> None:
     ).save_pretrained(folder)
 
 
-SAVE = {"vits": save_vits}
+def save_ctc(folder: Path, **config: Any) -> None:
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC, Wav2Vec2Processor
+
+    Wav2Vec2ForCTC(Wav2Vec2Config(**{**ctc.TINY, "pad_token_id": 0, **config})).save_pretrained(folder)
+    extractor = Wav2Vec2FeatureExtractor(return_attention_mask=False)
+    Wav2Vec2Processor(extractor, ctc_tokenizer(folder)).save_pretrained(folder)
+
+
+def ctc_tokenizer(folder: Path) -> Any:
+    from transformers import Wav2Vec2CTCTokenizer
+
+    vocabulary = folder / "vocab.json"
+    vocabulary.write_text(
+        json.dumps({token: i for i, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", *CTC_LETTERS])})
+    )
+    return Wav2Vec2CTCTokenizer(str(vocabulary))
+
+
+SAVE = {"vits": save_vits, "wav2vec2": save_ctc}
 
 
 def save(family: str, folder: Path, seed: int = 0, **config: Any) -> Path:
