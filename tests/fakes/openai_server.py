@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import openai_images
 import openai_tuning
 import uvicorn
 from answers import reply, structured, words
@@ -45,7 +46,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-GOOD = ("gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-3.5-turbo-instruct")
+GOOD = ("gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-3.5-turbo-instruct", *openai_images.GOOD)
 SERVED = ("starter", "grown")
 ODD = ("fail-429", "fail-500", "flaky-500", "bad-json", "bad-json-once", "bad-design", "recall", "slow", "cut")
 
@@ -260,6 +261,7 @@ def create_app(key: str | None, context: int, service: bool) -> Starlette:
         Route("/v1/models", models),
         Route("/v1/models/{name:path}", one_model),
         *openai_tuning.ROUTES,
+        *openai_images.ROUTES,
     ]
     if service:
         routes[:0] = [Route("/v1/models/{name:path}/load", one_model, methods=["POST"]), Route("/ready", ready)]
