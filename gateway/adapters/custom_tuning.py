@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+from gateway.names import own
 from gateway.settings import Settings
 from gateway.tuning import Answer, Asker, Verb
 from shared.body import encode
@@ -35,7 +36,8 @@ class CustomTuning:
         missing: NotFound | None = None
         for service in self.services:
             try:
-                return await self._json(service, asker, "POST", JOBS, encode(body))
+                named = {**body, "model": own(service, str(body.get("model")))}
+                return await self._json(service, asker, "POST", JOBS, encode(named))
             except NotFound as error:
                 if error.param != "model":
                     raise
