@@ -105,7 +105,8 @@ def test_unified(url: str, tmp_path: Path) -> None:
     with UnifiedAI(url) as ai:
         image = ai.generate_image("a red cup", size="256x256")
         saved = ai.save_image(image, tmp_path / "new" / "cup.png")
-    assert opened(saved.read_bytes()).size == (256, 256) and [path.name for path in saved.parent.iterdir()] == ["cup.png"]
+    assert opened(saved.read_bytes()).size == (256, 256)
+    assert [path.name for path in saved.parent.iterdir()] == ["cup.png"]
 
 
 def test_what_openai_cannot_do(client: openai.OpenAI, provider: str) -> None:
