@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import Request
 
@@ -46,6 +47,17 @@ def public_name(file: StoredFile) -> str:
     return file.id + SUFFIXES.get(file.media_type, "")
 
 
+def file_id(filename: str) -> str:
+    return filename.partition(".")[0]
+
+
+def described(request: Request, file: StoredFile) -> dict[str, Any]:
+    """What a client is told of a file; the address needs its key."""
+    name = public_name(file)
+    url = f"{base_url(request)}/api/v1/multimodal/download/{name}"
+    return {"filename": name, "url": url, "media_type": file.media_type, "size_bytes": file.size_bytes}
+
+
 def base_url(request: Request) -> str:
     """How this client reaches the gateway."""
     said = request.app.state.settings.gateway_url
@@ -61,7 +73,7 @@ def signed_url(request: Request, file: StoredFile) -> str:
 
 def find(files: FileStore, key_id: str, filename: str) -> StoredFile:
     """The generated file of that public name. Raises NotFound on `filename`."""
-    file = files.get(key_id, filename.partition(".")[0], "filename")
+    file = files.get(key_id, file_id(filename), "filename")
     if file.purpose != PURPOSE or public_name(file) != filename:
         raise NotFound(f"no file {filename[:80]!r}", code="file_not_found", param="filename")
     return file

@@ -1,9 +1,9 @@
 """What goes back to the client: pictures in base64 or behind an address, whole or as events."""
 
 import base64
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 from fastapi import Request, Response
@@ -19,8 +19,19 @@ from shared.events import while_connected
 
 URL_S = 3600
 """How long an address is good, as OpenAI's are."""
-Finish = Callable[[bytes], Awaitable[bytes]]
-"""What happens to each picture before it leaves, such as a face that is put in."""
+
+
+class Finish(Protocol):
+    """What happens to each picture before it leaves, such as a face that is put in."""
+
+    @property
+    def says(self) -> Mapping[str, str]:
+        """What the answer says of a finished picture, such as its `output_format`."""
+        ...
+
+    async def __call__(self, b64: str) -> str:
+        """From base64 to base64. Raises ServiceErrors."""
+        ...
 
 
 async def answer(request: Request, key: Key, asked: Asked, finish: Finish | None = None) -> Response:
@@ -49,7 +60,8 @@ async def whole(images: Images, call: ImageCall, finish: Finish | None = None) -
     made = await images.answer(call)
     if finish:
         for image in made["data"]:
-            image["b64_json"] = await _finished(image["b64_json"], finish)
+            image["b64_json"] = await finish(image["b64_json"])
+        made.update(finish.says)
     return made
 
 
@@ -62,7 +74,7 @@ async def _events(images: Images, call: ImageCall, finish: Finish | None) -> Asy
     async with aclosing(images.stream(call)) as events:
         async for event in events:
             if finish and event["type"].endswith(".completed"):
-                event["b64_json"] = await _finished(event["b64_json"], finish)
+                event.update(finish.says, b64_json=await finish(event["b64_json"]))
             yield write_event(event)
 
 
@@ -73,10 +85,6 @@ async def _put_away(request: Request, key: Key, made: Json) -> None:
         file = await keep(files, key.id, data, image_type(data), URL_S)
         del image["b64_json"]
         image["url"] = signed_url(request, file)
-
-
-async def _finished(b64: str, finish: Finish) -> str:
-    return base64.b64encode(await finish(_decoded(b64))).decode()
 
 
 def _decoded(b64: str) -> bytes:

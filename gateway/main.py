@@ -51,6 +51,7 @@ from gateway.routes import (
     fine_tuning,
     images,
     models,
+    multimodal,
     ready,
     responses,
     shadow,
@@ -89,6 +90,7 @@ ROUTERS = (
     evaluations.router,
     shadow.router,
     custom_ai.router,
+    multimodal.router,
     usage.router,
     ready.router,
 )

@@ -123,6 +123,11 @@ class Text(Protocol):
     @property
     def names(self) -> ModelNames: ...
 
+    @property
+    def default(self) -> str | None:
+        """The model of requests that name none."""
+        ...
+
     def account_to(self, account: Account) -> None:
         """Tell `account` what each answer cost."""
         ...

@@ -37,6 +37,10 @@ class FallbackText:
     def names(self) -> ModelNames:
         return self.first.names
 
+    @property
+    def default(self) -> str | None:
+        return self.first.default
+
     def account_to(self, account: Account) -> None:
         self.first.account_to(account)
         self.second.account_to(account)

@@ -75,6 +75,10 @@ class ShadowText:
     def names(self) -> ModelNames:
         return self.first.names
 
+    @property
+    def default(self) -> str | None:
+        return self.first.default
+
     def account_to(self, account: Account) -> None:
         self.first.account_to(account)  # what the second costs stands in the record; no key asked for it
 

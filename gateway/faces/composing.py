@@ -13,7 +13,9 @@ from shared.errors import InvalidRequest, UnsupportedByProvider
 from shared.wire.faces import FAITHFUL
 from shared.wire.images import Encoding, FacePlacement
 
-CUTOUT_LIMIT_BYTES = 256 << 20
+CUTOUT_LIMIT_BYTES = 64 << 20
+MOST_PIXELS = 4096 * 2160
+"""Of a picture that a face is put into. The memory of one composition grows with them: 1.2 GB at this many."""
 BLEND = 0.7
 """When nobody says how far."""
 
@@ -81,7 +83,7 @@ class Faces:
         told = {"index": index, "param": photo.param, "base64": photo.base64}
         facts, png = await self.pool.run("cut", told, photo.blob)
         with self.store.draft(CUTOUT_LIMIT_BYTES) as draft:
-            await asyncio.to_thread(_fill, draft, png)
+            await asyncio.to_thread(fill, draft, png)
             return self.store.put(key_id, draft, facts["width"], facts["height"], facts["box"])
 
     async def compose(
@@ -98,6 +100,7 @@ class Faces:
             "blend": how.blend,
             "format": how.format,
             "quality": how.quality,
+            "most_pixels": MOST_PIXELS,
             "param": picture.param,
             "base64": picture.base64,
             "answer_base64": base64,
@@ -113,6 +116,7 @@ def check_offered() -> None:
         raise UnsupportedByProvider("faces are not offered: the gateway is installed without its extra `faces`")
 
 
-def _fill(draft: Draft, data: bytes) -> None:
+def fill(draft: Draft, data: bytes) -> None:
+    """For a thread. Raises TooLarge or StorageFull."""
     draft.write(data)
     draft.seal()

@@ -1,24 +1,28 @@
 """The picture of a request, however it came: as a form's file, in JSON, as an uploaded file, from a public address."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from fastapi import Request
 from pydantic import ValidationError
 
-from gateway.faces.composing import Sent
+from gateway.faces.composing import Sent, fill
 from gateway.keys import Key
 from gateway.multipart import read_upload
 from shared.app import from_validation
+from shared.blobs import Draft
 from shared.body import json_object
-from shared.errors import InvalidRequest, TooLarge, UnsupportedByProvider
+from shared.errors import InvalidRequest, TooLarge
 from shared.files import FileStore
+from shared.http import fetch_public
 from shared.wire.faces import Picture
 from shared.wire.text import Wire
 
 PHOTO_LIMIT_BYTES = 32 << 20
+FETCH_S = 20.0
 Fields = TypeVar("Fields", bound=Wire)
 
 
@@ -38,12 +42,12 @@ async def sent(
                 yield said, Sent(file)
         else:
             said = _validated(in_json, json_object(request.scope))
-            with _opened(cast(Picture, said), key, request.app.state.files) as picture:
+            async with _opened(cast(Picture, said), key, request.app.state.files, draft) as picture:
                 yield said, picture
 
 
-@contextmanager
-def _opened(said: Picture, key: Key, files: FileStore) -> Generator[Sent]:
+@asynccontextmanager
+async def _opened(said: Picture, key: Key, files: FileStore, draft: Draft) -> AsyncGenerator[Sent]:
     if said.file_id is not None:
         stored, file = files.open(key.id, said.file_id)
         with file:
@@ -56,7 +60,11 @@ def _opened(said: Picture, key: Key, files: FileStore) -> Generator[Sent]:
     if param == "image" or text[:5].lower() == "data:":
         yield Sent(_base64(text, param), param, base64=True)
         return
-    raise UnsupportedByProvider("addresses are not fetched yet: send a data: URL", param=param)
+    data = await fetch_public(text, param, most_bytes=PHOTO_LIMIT_BYTES, within_s=FETCH_S)
+    await asyncio.to_thread(fill, draft, data)
+    del data  # on the disk it waits for its turn without taking memory
+    with draft.path.open("rb") as file:
+        yield Sent(file, param)
 
 
 def _base64(text: str, param: str) -> bytes:

@@ -16,8 +16,6 @@ from shared.pictures import encode_picture, read_picture
 Made = tuple[dict[str, Any], bytes]
 KEPT_PX = 2048
 """The longer side of a photo, scaled down to this before the person is cut out: enough for any picture made here."""
-MOST_PIXELS = 4096 * 2160
-"""Of a picture that a face is put into. The memory of one composition grows with them: 1.2 GB at this many."""
 
 
 def cut(told: dict[str, Any], photo: bytes) -> Made:
@@ -34,8 +32,8 @@ def cut(told: dict[str, Any], photo: bytes) -> Made:
 def put_in(told: dict[str, Any], cutout: bytes, picture: bytes) -> Made:
     """The picture with the person of `cut` in it; its size beside."""
     behind = read_picture(_decoded(told, picture), told["param"])
-    if behind.width * behind.height > MOST_PIXELS:
-        message = f"{behind.width}x{behind.height} are more than {MOST_PIXELS:,} pixels"
+    if behind.width * behind.height > told["most_pixels"]:
+        message = f"{behind.width}x{behind.height} are more than {told['most_pixels']:,} pixels"
         raise TooLarge(message, param=told["param"], code="image_too_large")
     made = compose(load_cutout(io.BytesIO(cutout)), behind, Placement(**told["placement"]), told["blend"])
     data = encode_picture(made, told["format"], told["quality"])

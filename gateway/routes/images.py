@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from gateway.faces.finishing import put_face
+from gateway.generated import file_id
 from gateway.image_answers import answer
 from gateway.image_requests import Asked, read_edit, read_variation
 from gateway.images import ImageCall
 from gateway.keys import Key, caller
 from gateway.routes.files import Files, send_file
 from shared.body import json_object
-from shared.errors import UnsupportedByProvider
 from shared.openapi import EVENTS
 from shared.wire.images import FacedImageGenerate, ImagesResponse
 
@@ -57,9 +58,8 @@ router = APIRouter(prefix="/v1/images", tags=["images"])
 @router.post("/generations", response_model=None, responses=ANSWER_OR_EVENTS)
 async def generate(body: FacedImageGenerate, request: Request, key: Caller) -> Response:
     """Pictures from words; with `stream` as events."""
-    if body.face_id is not None:
-        raise UnsupportedByProvider("faces are not offered yet", param="face_id")
-    return await answer(request, key, Asked(body, ImageCall("generations", json_object(request.scope))))
+    fields, finish = put_face(request.app.state.faces, key.id, body, json_object(request.scope))
+    return await answer(request, key, Asked(body, ImageCall("generations", fields)), finish)
 
 
 @router.post(
@@ -85,6 +85,6 @@ async def get_file(
     signature: Annotated[str, Query(max_length=64)],
 ) -> Response:
     """A picture of an answer with `response_format` url; the address is its own permission."""
-    id = filename.partition(".")[0]
+    id = file_id(filename)
     request.app.state.signer.check(id, expires, signature)
     return send_file(*files.open(files.owner(id), id), inline=True)

@@ -46,12 +46,18 @@ class ImageScript:
     )
     always: str = ""
     left: int = 0
+    size: tuple[int, int] = (16, 12)
+    """Of its pictures, whatever is asked for."""
 
     def app(self) -> Starlette:
         routes = [
             Route(f"/v1/images/{name}", self.make, methods=["POST"]) for name in ("generations", "edits", "variations")
         ]
-        more = [Route("/v1/models", self.list_models), Route("/v1/models/{name}", self.one_model)]
+        more = [
+            Route("/v1/models", self.list_models),
+            Route("/v1/models/{name}", self.one_model),
+            Route("/v1/models/{name}/load", self.one_model, methods=["POST"]),
+        ]
         return Starlette(routes=[*routes, *more, Route("/ready", lambda _: Response())])
 
     async def list_models(self, _: Request) -> Response:
@@ -81,13 +87,22 @@ class ImageScript:
             await asyncio.sleep(5)
         if fields.get("stream") in (True, "true"):
             return StreamingResponse(self._events(request, fields, said), media_type="text/event-stream")
-        made = [{"b64_json": base64.b64encode(picture((n, 0, 0))).decode()} for n in range(int(fields.get("n") or 1))]
+        made = [
+            {"b64_json": base64.b64encode(picture((n, 0, 0), self.size)).decode()}
+            for n in range(int(fields.get("n") or 1))
+        ]
         return JSONResponse({"created": 1, "data": made, "usage": USAGE})
 
     async def _events(self, request: Request, fields: dict[str, Any], said: str) -> Any:
         kind = "image_edit" if request.url.path.endswith("edits") else "image_generation"
-        head = {"created_at": 1, "size": "16x12", "quality": "auto", "background": "opaque", "output_format": "png"}
-        b64 = base64.b64encode(picture()).decode()
+        head = {
+            "created_at": 1,
+            "size": "{}x{}".format(*self.size),
+            "quality": "auto",
+            "background": "opaque",
+            "output_format": "png",
+        }
+        b64 = base64.b64encode(picture(size=self.size)).decode()
         if said == "error first":
             yield b'data: {"error": {"message": "no memory", "type": "server_error", "code": 507, "param": null}}\n\n'
             return

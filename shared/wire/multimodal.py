@@ -1,0 +1,74 @@
+"""`/api/v1/multimodal`: pictures, films and sounds in short calls; what was made lies in files of the key's."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from shared.wire.images import FacedImageGenerate
+from shared.wire.text import NotOffered, Wire
+
+Side = Field(None, ge=16, le=8192, description="in pixels; without both the model's own size")
+
+
+class InitMultimodal(Wire):
+    modalities: list[str] | None = Field(None, description="whose default models to load; without it all offered ones")
+
+
+class GenerateImage(FacedImageGenerate):
+    """One picture. `size` may stand in for width and height."""
+
+    width: int | None = Side
+    height: int | None = Side
+    n: int | None = Field(None, ge=1, le=1)
+    stream: NotOffered = None
+    partial_images: NotOffered = None
+    response_format: NotOffered = None
+
+
+class Generated(Wire):
+    """`url` needs the key that asked."""
+
+    filename: str
+    url: str
+    media_type: str
+    size_bytes: int
+    model: str
+
+
+class GeneratedFile(Wire):
+    filename: str
+    url: str
+    media_type: str
+    size_bytes: int
+    created_at: int
+    expires_at: int | None = None
+
+
+class GeneratedList(Wire):
+    """The newest first; ask on with `after=<last filename>` while `has_more`."""
+
+    object: Literal["list"] = "list"
+    data: list[GeneratedFile]
+    has_more: bool
+
+
+class GeneratedDeleted(Wire):
+    filename: str
+    deleted: bool = True
+
+
+class Capability(Wire):
+    modality: str
+    offered: bool
+    provider: str | None = None
+    model: str | None = Field(default=None, description="of requests that name none")
+
+
+class Capabilities(Wire):
+    operations: dict[str, Capability]
+
+
+class Initialized(Wire):
+    """modality -> the loaded model, as /v1/models shows it, and its provider."""
+
+    modalities: dict[str, dict[str, Any]]
