@@ -10,12 +10,17 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from shared.faces.detect import choose_face
-from shared.faces.matte import find_matte
+from shared.faces.matte import find_matte, own_colors
 from shared.faces.types import Box, Floats, Pixels
 from shared.pictures import on_white
 
 FACE_KEY = "face"
 """The PNG's text chunk with the face's box."""
+ABOVE, BELOW, BESIDE = 1.8, 2.2, 2.6
+"""Face heights and widths from the middle of the face that are looked at: hats and hair above, the chest below."""
+LARGEST_FACE_PX = 512
+SHORT_CUT = 0.1
+"""Face widths of the photo's frame that nobody sees as a straight line."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +33,18 @@ class Cutout:
 
 
 def cut_out(photo: Image.Image, index: int | None = None) -> Cutout:
-    """The person whose face is the only one, or number `index` of `find_faces`. Raises InvalidRequest as `choose_face`.
+    """Head and chest of the person whose face is the only one, or number `index` of `find_faces`.
 
-    Where the photo's frame cut the person at a side, the matte ends softly.
+    Raises InvalidRequest as `choose_face` does. Of large photos it keeps a face of LARGEST_FACE_PX.
     """
     pixels = np.asarray(on_white(photo))
     face = choose_face(photo, index).box
-    matte = find_matte(pixels, face)
+    pixels, face = _bust(pixels, face)
+    matte = _ended(find_matte(pixels, face), face)
+    own = own_colors(pixels, matte, face)
     rows, columns = np.where(matte.max(1) > 0.02)[0], np.where(matte.max(0) > 0.02)[0]
-    top, low, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    ending = _end_softly(matte, face)
-    inside = (slice(top, low), slice(left, right))
-    own = _colors_from_inside(pixels[inside], matte[inside])
-    return Cutout(own, ending[inside], face.moved(-float(left), -float(top)))
+    inside = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    return Cutout(own[inside], matte[inside], face.moved(-float(columns[0]), -float(rows[0])))
 
 
 def save_cutout(cutout: Cutout, file: Path | BinaryIO) -> None:
@@ -63,32 +67,40 @@ def load_cutout(file: Path | BinaryIO) -> Cutout:
     return Cutout(np.ascontiguousarray(pixels[..., :3]), matte, Box(**json.loads(text)))
 
 
-def _end_softly(matte: Floats, face: Box) -> Floats:
-    """Let a person who leaves the photo at its left or right fade out along a curve instead of at a straight line."""
-    height, width = matte.shape
-    y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
-    x = np.arange(width, dtype=np.float32)[None]
-    bend = 0.55 + 0.45 * np.sin(2.4 * y + 0.6) + 0.08 * np.sin(23 * y)
-    ended = matte.copy()
-    for away, column in ((x, matte[:, :2]), (width - 1 - x, matte[:, -2:])):
-        if column.max() > 0.5:
-            reach = np.maximum(4.0, 0.35 * face.width * bend)
-            ended = ended * _smooth(away / reach)
+def _bust(photo: Pixels, face: Box) -> tuple[Pixels, Box]:
+    """The part of the photo that may hold head and chest."""
+    top, low = max(0, round(face.center_y - ABOVE * face.height)), round(face.center_y + BELOW * face.height)
+    left, right = max(0, round(face.center_x - BESIDE * face.width)), round(face.center_x + BESIDE * face.width)
+    part, face = photo[top:low, left:right], face.moved(-left, -top)
+    scale = min(1.0, LARGEST_FACE_PX / face.width)
+    if scale < 1:
+        size = (round(part.shape[1] * scale), round(part.shape[0] * scale))
+        part, face = cv2.resize(part, size, interpolation=cv2.INTER_AREA), face.scaled(scale)
+    return np.ascontiguousarray(part), face
+
+
+def _ended(matte: Floats, face: Box) -> Floats:
+    """Where the photo's frame cut the person at a side or above, round her off: a straight line gives a paste away.
+
+    At a side the new edge runs inwards like a sleeve, with folds; above like a head. Below she stands on the edge of
+    the picture that she comes into.
+    """
+    ended = matte
+    for turned in (ended, ended[:, ::-1]):  # views: what is written to them is written to `ended`
+        cut = np.where(turned[:, 0] > 0.5)[0]
+        if len(cut) > SHORT_CUT * face.width:
+            down = (np.arange(len(turned), dtype=np.float32) - cut[0]) / face.width
+            inset = 0.06 * (1 - np.exp(-4 * down)) + 0.03 * down + 0.006 * np.sin(20 * down) * np.minimum(1, 2 * down)
+            edge = np.where(down >= 0, face.width * inset, -1e4)[:, None]
+            turned *= _step(np.arange(turned.shape[1], dtype=np.float32)[None] - edge, face)
+    cut = np.where(ended[0] > 0.5)[0]
+    if len(cut) > SHORT_CUT * face.width:
+        across = (np.arange(ended.shape[1], dtype=np.float32) - cut.mean()) / max(1.0, np.ptp(cut) / 2)
+        edge = face.width * (0.02 + 0.16 * np.square(across))[None]
+        ended *= _step(np.arange(len(ended), dtype=np.float32)[:, None] - edge, face)
     return ended
 
 
-def _smooth(share: Floats) -> Floats:
-    """From 0 to 1 without a corner at either end."""
-    t = np.clip(share, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
-
-
-def _colors_from_inside(photo: Pixels, matte: Floats) -> Pixels:
-    """Where the old background shows through the edge, the color of the nearest part of the person instead."""
-    sure = (matte > 0.95).astype(np.float32)
-    sigma = max(2.0, min(photo.shape[:2]) / 120)
-    weight = cv2.GaussianBlur(sure, (0, 0), sigma)[..., None]
-    spread = cv2.GaussianBlur(photo.astype(np.float32) * sure[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
-    trust = np.clip((matte - 0.5) / 0.45, 0, 1)[..., None]
-    trust = np.where(weight > 1e-2, trust, 1)
-    return np.clip(photo * trust + spread * (1 - trust), 0, 255).astype(np.uint8)
+def _step(beyond_px: Floats, face: Box) -> Floats:
+    """From 0 to 1 around 0 px, over about as much as a lens blurs an edge."""
+    return np.clip(beyond_px / max(1.5, 0.012 * face.width) + 0.5, 0, 1, dtype=np.float32)
