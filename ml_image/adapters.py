@@ -4,6 +4,7 @@ Diffusers and peft drop what does not fit with a warning, so the files are compa
 longest ago takes the next adapter: its numbers are overwritten in place (diffusers' hotswap) where it has the layers.
 """
 
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -69,14 +70,16 @@ class Adapters:
     def _fill(self, source: Source, layers: frozenset[str], name: str, hotswap: bool = False) -> None:
         self._active = UNKNOWN  # loading activates, and what is active may be what is overwritten
         try:
-            self._pipe.load_lora_weights(
-                str(source.folder),
-                weight_name=WEIGHTS,
-                adapter_name=name,
-                hotswap=hotswap,
-                use_safetensors=True,
-                local_files_only=True,
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Already found a `peft_config`")
+                self._pipe.load_lora_weights(
+                    str(source.folder),
+                    weight_name=WEIGHTS,
+                    adapter_name=name,
+                    hotswap=hotswap,
+                    use_safetensors=True,
+                    local_files_only=True,
+                )
         except BROKEN as error:
             if any(name in part.peft_config for part in self._adapted()):
                 self._pipe.delete_adapters(name)
