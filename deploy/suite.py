@@ -30,8 +30,8 @@ class Suite:
 def running(folder: Path, **environment: str) -> Iterator[Suite]:
     """`make up` with DATA_DIR in `folder`, from ready until the block ends. RuntimeError with its log if it fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    port, text_port = free_ports(2)
-    ports = {"GATEWAY_PORT": str(port), "ML_TEXT_PORT": str(text_port)}
+    names = ("GATEWAY_PORT", "ML_TEXT_PORT", "ML_IMAGE_PORT")
+    ports = {name: str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
     log = folder / "up.log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -42,7 +42,7 @@ def running(folder: Path, **environment: str) -> Iterator[Suite]:
             stderr=subprocess.STDOUT,
         )
     try:
-        suite = Suite(f"http://127.0.0.1:{port}", log)
+        suite = Suite(f"http://127.0.0.1:{ports['GATEWAY_PORT']}", log)
         _wait(suite, process)
         yield suite
     finally:

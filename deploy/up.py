@@ -1,4 +1,4 @@
-"""`make up`: starts gateway, text service and the worker of its jobs, restarts what dies, stops all on Ctrl-C.
+"""`make up`: starts gateway, services and the workers of their jobs, restarts what dies, stops all on Ctrl-C.
 
 Each service leads a process group of its own, so stopping it leaves no grandchild; and the kernel kills it when this
 process dies (PR_SET_PDEATHSIG), even by SIGKILL.
@@ -27,6 +27,8 @@ SETTLED_S = 1.0
 STEADY_S = 60.0  # a service that lived this long restarts without a pause
 LONGEST_PAUSE_S = 30.0
 PR_SET_PDEATHSIG = 1
+PORTS = {"text": 8001, "image": 8002}
+"""modality -> where its service listens; a new one is one row."""
 BRIEF = {"prompt": "Coffee place called Blue Door, 20% off", "platform": "instagram", "format": "square"}
 
 LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork
@@ -53,7 +55,7 @@ class Service:
 
 
 def say(text: str, name: str = "up") -> None:
-    print(f"{name:<7} | {text}", flush=True)
+    print(f"{name:<12} | {text}", flush=True)
 
 
 def read_port(settings: Mapping[str, str], name: str, default: int) -> int:
@@ -63,23 +65,37 @@ def read_port(settings: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def is_started(settings: Mapping[str, str], name: str) -> bool:
+    """Whether the service is to run here: somebody asks it, it is not elsewhere, and there is a model for it."""
+    wanted = settings.get("SERVICES")
+    if wanted is not None and name not in [part.strip() for part in wanted.split(",")]:
+        return False
+    upper = name.upper()
+    elsewhere = settings.get(f"ML_{upper}_URL") or (name == "text" and settings.get("ML_SERVICE_URL"))
+    provider = settings.get(f"MODEL_PROVIDER_{upper}") or settings.get("MODEL_PROVIDER") or "custom"
+    asked = {provider, *map(settings.get, ("MODEL_FALLBACK", "MODEL_SHADOW"))}
+    if elsewhere or "custom" not in {(who or "").strip().lower() for who in asked}:
+        return False
+    return bool(settings.get(f"ML_{upper}_MODEL")) or (ROOT / f"ml_{name}" / "starter").is_dir()
+
+
 def plan(settings: Mapping[str, str]) -> tuple[list[Service], dict[str, str]]:
     """Which services to start here, and the environment that they get beside the caller's own."""
     host = settings.get("GATEWAY_HOST", "127.0.0.1")
     gateway = Service("gateway", "gateway.main", host, read_port(settings, "GATEWAY_PORT", 8000))
-    services, extra = [gateway], {"GATEWAY_PORT": str(gateway.port)}
-    provider = settings.get("MODEL_PROVIDER") or "custom"
-    elsewhere = settings.get("ML_TEXT_URL") or settings.get("ML_SERVICE_URL")
-    asked = {settings.get("MODEL_PROVIDER_TEXT") or provider, *map(settings.get, ("MODEL_FALLBACK", "MODEL_SHADOW"))}
-    if "custom" in {(name or "").strip().lower() for name in asked} and not elsewhere:
-        text = Service("text", "ml_text.serve", "127.0.0.1", read_port(settings, "ML_TEXT_PORT", 8001))
-        worker = Service("worker", "shared.jobs.worker", "127.0.0.1", 0, ("--service", "text"))
-        services[:0] = [text, worker]
-        extra |= {"ML_TEXT_PORT": str(text.port), "ML_TEXT_URL": text.url}
+    services, extra = list[Service](), {"GATEWAY_PORT": str(gateway.port)}
+    for name, usual in PORTS.items():
+        if not is_started(settings, name):
+            continue
+        variable = f"ML_{name.upper()}_PORT"
+        service = Service(name, f"ml_{name}.serve", "127.0.0.1", read_port(settings, variable, usual))
+        worker = Service(f"{name} worker", "shared.jobs.worker", "127.0.0.1", 0, ("--service", name))
+        services += [service, worker]
+        extra |= {variable: str(service.port), f"ML_{name.upper()}_URL": service.url}
     # Two processes with spinning OpenMP threads on shared cores collapse; one core is left to the gateway.
     extra["OMP_NUM_THREADS"] = settings.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 2) - 1))
     extra["OMP_WAIT_POLICY"] = settings.get("OMP_WAIT_POLICY") or "PASSIVE"
-    return services, extra | {"PYTHONUNBUFFERED": "1"}
+    return [*services, gateway], extra | {"PYTHONUNBUFFERED": "1"}
 
 
 def check_ports(services: list[Service]) -> None:
@@ -92,7 +108,7 @@ def check_ports(services: list[Service]) -> None:
             try:
                 probe.bind((service.host, service.port))
             except OSError as error:
-                variable = "GATEWAY_PORT" if service.name == "gateway" else "ML_TEXT_PORT"
+                variable = "GATEWAY_PORT" if service.name == "gateway" else f"ML_{service.name.upper()}_PORT"
                 raise StartFailed(
                     f"port {service.port} for the {service.name} service cannot be used ({error.strerror}). "
                     f"Stop what listens there, or choose another: {variable}={service.port + 100} make up"

@@ -38,7 +38,6 @@ class ImageSettings(BaseSettings):
     max_side: int = Field(1024, ge=64, description="the longest side of a picture, in pixels")
     max_steps: int = Field(150, ge=1, description="the most steps of denoising that a request may ask for")
     adapters: int = Field(4, ge=1, description="LoRA adapters per model that stay ready; the next one replaces one")
-    adapter_rank: int = Field(64, ge=1, description="the highest rank of an adapter that is swapped without a reload")
     tile: bool = Field(False, description="decode large pictures in tiles: less memory, seams are blended")
     styles: Path | None = Field(None, description="JSON file of styles that are offered beside those built in")
     idle_s: float = Field(900.0, ge=0, description="a model that nobody asked for this long leaves memory; 0 never")

@@ -68,6 +68,7 @@ def start_suite(folder: Path, **environment: str) -> Suite:
         **os.environ,
         "GATEWAY_PORT": str(gateway_port),
         "ML_TEXT_PORT": str(text_port),
+        "SERVICES": "text",
         "DATA_DIR": str(folder / "data"),
         **environment,
     }

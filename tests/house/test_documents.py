@@ -67,7 +67,7 @@ def test_every_setting_in_the_readme_is_read_somewhere():
     names = {name for cell in cells for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
     assert {"MODEL_PROVIDER", "GATEWAY_PORT"} <= names
     code = "\n".join(path.read_text().lower() for path in tracked("*.py", "Makefile", ".env.example"))
-    prefixes = ("ml_text_", "gateway_", "worker_")  # settings with an env_prefix spell the rest only
+    prefixes = ("ml_text_", "ml_image_", "gateway_", "worker_")  # settings with an env_prefix spell the rest only
     unknown = [
         name
         for name in names
