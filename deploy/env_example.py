@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_settings import BaseSettings  # noqa: E402
 
 from gateway.settings import MODALITIES, Settings  # noqa: E402
+from ml_audio.settings import AudioSettings  # noqa: E402
 from ml_image.settings import ImageSettings  # noqa: E402
 from ml_text.settings import TextSettings  # noqa: E402
 from shared.jobs.settings import WorkerSettings  # noqa: E402
@@ -24,6 +25,7 @@ PARTS: dict[str, type[BaseSettings]] = {
     **{f"gateway: who answers {modality}": read for modality, read in MODALITIES.items()},
     "text service (ml_text)": TextSettings,
     "image service (ml_image)": ImageSettings,
+    "audio service (ml_audio)": AudioSettings,
     "workers (shared.jobs.worker)": WorkerSettings,
 }
 HEAD = """\

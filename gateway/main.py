@@ -38,6 +38,7 @@ from gateway.responses.conversations import ConversationStore
 from gateway.responses.running import Runs
 from gateway.responses.store import ResponseStore
 from gateway.routes import (
+    audio,
     batches,
     chat,
     completions,
@@ -67,6 +68,7 @@ from gateway.stored import CompletionStore
 from gateway.text import Spent
 from gateway.uploads import PART_LIMIT_BYTES, UploadStore
 from gateway.usage import UsageStore
+from gateway.voices import VoiceOwners
 from shared.app import create_app
 from shared.events import ClientLeft
 from shared.files import FileStore
@@ -82,6 +84,8 @@ ROUTERS = (
     faces.router,
     fine_tuning.router,
     images.router,
+    audio.router,
+    audio.sound_generation,
     batches.router,
     stored_completions.router,
     responses.router,
@@ -152,7 +156,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
         store.record(key.id, spent)
         metrics.count(spent)
         note(model=spent.model, prompt_tokens=spent.prompt_tokens, completion_tokens=spent.completion_tokens)
-        await limits.charge(key, spent.tokens, images=spent.images)
+        await limits.charge(key, spent.tokens, images=spent.images, seconds=spent.seconds)
 
     for part in adapter.offered.values():
         part.account_to(account)
@@ -168,6 +172,7 @@ def _streamed_limits(settings: Settings) -> dict[str, int]:
         "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES,
         "/v1/faces(/compose)?": PHOTO_LIMIT_BYTES,
         "/v1/images/(edits|variations)": FORM_BYTES,
+        "/v1/audio/(transcriptions|translations|voices)": audio.AUDIO_BYTES,
     }
     return {path: most + FORM_LIMIT_BYTES for path, most in files.items()}
 
@@ -200,6 +205,7 @@ def _open_stores(app: FastAPI, path: Path) -> None:
     state.files = FileStore(folder / "files", state.db)
     state.uploads = UploadStore(folder / "uploads", state.db, state.files)
     state.faces = Faces(FaceStore(folder / "faces", state.db), Pool())
+    state.voices = VoiceOwners(state.db)
     state.stored_completions = CompletionStore(state.db)
     state.conversation_store = ConversationStore(state.db)
     state.responses = ResponseStore(state.db, state.conversation_store)

@@ -9,6 +9,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.tokens = Counter("gateway_tokens", "tokens by model", ["provider", "model", "kind"], registry=registry)
         self.images = Counter("gateway_images", "pictures by model", ["provider", "model"], registry=registry)
+        self.seconds = Counter("gateway_audio_seconds", "sound by model", ["provider", "model"], registry=registry)
         self.children: dict[tuple[str, str], tuple[Counter, Counter]] = {}  # labels() is slow
 
     def count(self, spent: Spent) -> None:
@@ -21,3 +22,5 @@ class Metrics:
         children[1].inc(spent.completion_tokens)
         if spent.images:
             self.images.labels(*key).inc(spent.images)
+        if spent.seconds:
+            self.seconds.labels(*key).inc(spent.seconds)

@@ -14,6 +14,8 @@ import orjson
 
 from gateway.adapters.fallback import FallbackText
 from gateway.adapters.shadow import ShadowText
+from gateway.audio import Audio
+from gateway.audio_providers import build_audio
 from gateway.image_providers import build_images
 from gateway.images import Images
 from gateway.names import Aliases, ModelNames, column, counterparts, read_aliases
@@ -39,17 +41,23 @@ class ModelAdapter:
     """What the configured providers can do; None is what is not offered."""
 
     def __init__(
-        self, text: Text | None, images: Images | None, tuning: Tuning | None, design_models: Mapping[str, str]
+        self,
+        text: Text | None,
+        images: Images | None,
+        audio: Audio | None,
+        tuning: Tuning | None,
+        design_models: Mapping[str, str],
     ) -> None:
         self.text = text
         self.images = images
+        self.audio = audio
         self.tuning = tuning
         self.design_models = design_models
 
     @property
-    def offered(self) -> dict[str, Text | Images]:
+    def offered(self) -> dict[str, Text | Images | Audio]:
         """modality -> who answers it."""
-        parts = {"text": self.text, "image": self.images}
+        parts = {"text": self.text, "image": self.images, "audio": self.audio}
         return {modality: part for modality, part in parts.items() if part is not None}
 
     def offered_text(self) -> Text:
@@ -63,6 +71,12 @@ class ModelAdapter:
         if self.images is None:
             raise UnsupportedByProvider("images are not offered: set ML_IMAGE_URL, or MODEL_PROVIDER_IMAGE=openai")
         return self.images
+
+    def offered_audio(self) -> Audio:
+        """Raises UnsupportedByProvider when there is no audio."""
+        if self.audio is None:
+            raise UnsupportedByProvider("audio is not offered: set ML_AUDIO_URL, or MODEL_PROVIDER_AUDIO=openai")
+        return self.audio
 
     async def generate_design(
         self, brief: Brief, model: str | None = None, elements: Sequence[str] = ("text",)
@@ -109,9 +123,10 @@ def build_model_adapter(settings: Settings, transport: Transport | None = None) 
     aliases = read_aliases(settings.model_aliases)
     text = _build_text(settings, aliases, transport)
     images = build_images(settings, aliases, transport)
+    audio = build_audio(settings, aliases, transport)
     train = PROVIDERS[settings.provider("text")].tuning
     tuning = train(settings, transport) if train else None
-    return ModelAdapter(text, images, tuning, settings.design_model)
+    return ModelAdapter(text, images, audio, tuning, settings.design_model)
 
 
 def _build_text(settings: Settings, aliases: Aliases, transport: Transport | None) -> Text | None:

@@ -1,4 +1,4 @@
-"""What tokens and pictures cost, and what they would have cost at OpenAI: a JSON table that one can edit."""
+"""What tokens, pictures and seconds of sound cost, and would have cost at OpenAI: a JSON table that one can edit."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from gateway.text import Spent
 
 SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
 """The date at the end of a model's name: a snapshot costs what its model costs, "gpt-5-pro" not what "gpt-5" does."""
+INSTEAD = {False: "instead_of", True: "images_instead_of"}
 Cost = float | None
 """US dollars; None when the table has no price."""
 
@@ -34,7 +35,7 @@ class Prices:
         if spent.provider == "openai":
             return own, own
         row = self._row(spent.provider, spent.model) or {}
-        instead = row.get("images_instead_of" if spent.images else "instead_of")
+        instead = row.get(f"{spent.work}_instead_of" if spent.work else INSTEAD[bool(spent.images)])
         if not instead:
             return own, None
         there = replace(spent, prompt_tokens=0, completion_tokens=0) if spent.images else spent
@@ -44,6 +45,8 @@ class Prices:
         row = self._row(provider, model)
         if row is None:
             return None
+        if spent.seconds and not spent.tokens:
+            return spent.seconds * row["second"] if "second" in row else None
         if spent.images and not spent.tokens:
             return spent.images * row["image"] if "image" in row else None
         return (spent.prompt_tokens * row["input"] + spent.completion_tokens * row["output"]) / 1e6

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.adapters import custom, custom_images, custom_tuning
+from gateway.adapters import custom, custom_audio, custom_images, custom_tuning
+from gateway.audio import AudioModel
 from gateway.images import ImageModel
 from gateway.settings import Settings
 from gateway.text import Catalog, TextModel
@@ -17,6 +18,7 @@ from shared.http import Transport
 BuildText = Callable[[Settings, Transport | None], TextModel | None]
 """None when the settings do not say where the modality is: it is then not offered. ValueError when it cannot work."""
 BuildImages = Callable[[Settings, Transport | None], ImageModel | None]
+BuildAudio = Callable[[Settings, Transport | None], AudioModel | None]
 BuildTuning = Callable[[Settings, Transport | None], Tuning | None]
 
 
@@ -26,6 +28,7 @@ class Provider:
 
     text: BuildText | None = None
     image: BuildImages | None = None
+    audio: BuildAudio | None = None
     tuning: BuildTuning | None = None
     defaults: Mapping[str, str] = field(default_factory=dict[str, str])
     """modality -> the model of requests that name none, while MODEL_TEXT and the like are not set."""
@@ -45,6 +48,12 @@ def _build_openai_images(settings: Settings, transport: Transport | None) -> Ima
     return openai_images.build_images(settings, transport)
 
 
+def _build_openai_audio(settings: Settings, transport: Transport | None) -> AudioModel:
+    from gateway.adapters import openai_audio
+
+    return openai_audio.build_audio(settings, transport)
+
+
 def _build_openai_tuning(settings: Settings, transport: Transport | None) -> Tuning:
     from gateway.adapters import openai_tuning
 
@@ -55,10 +64,17 @@ PROVIDERS: Mapping[str, Provider] = {
     "custom": Provider(
         text=custom.build_text,
         image=custom_images.build_images,
+        audio=custom_audio.build_audio,
         tuning=custom_tuning.build_tuning,
-        defaults={"text": "starter", "image": "starter"},
+        defaults={"text": "starter", "image": "starter", "audio": "starter"},
     ),
-    "openai": Provider(text=_build_openai_text, image=_build_openai_images, tuning=_build_openai_tuning, closed=False),
+    "openai": Provider(
+        text=_build_openai_text,
+        image=_build_openai_images,
+        audio=_build_openai_audio,
+        tuning=_build_openai_tuning,
+        closed=False,
+    ),
 }
 
 

@@ -53,7 +53,7 @@ def _named(modality: str, *older: str) -> type[ModalitySettings]:
     return Named
 
 
-MODALITIES = {"text": _named("text", "ML_SERVICE_URL"), "image": _named("image")}
+MODALITIES = {"text": _named("text", "ML_SERVICE_URL"), "image": _named("image"), "audio": _named("audio")}
 """modality -> how its settings are read; a new one is one row."""
 
 
@@ -63,6 +63,7 @@ class LimitSettings(BaseModel):
     requests: PositiveInt | None = Field(default=None, description="per key and minute, unless the key has its own")
     tokens: PositiveInt | None = Field(default=None, description="the same for tokens")
     images: PositiveInt | None = Field(default=None, description="the same for pictures made")
+    seconds: PositiveInt | None = Field(default=None, description="the same for seconds of sound made or heard")
 
 
 class Settings(SharedSettings):

@@ -92,6 +92,10 @@ class Spent:
     completion_tokens: int
     images: int = 0
     """Pictures that were made."""
+    seconds: int = 0
+    """Of sound, made or heard."""
+    work: str = ""
+    """What kind of it: the prices of OpenAI's models differ."""
 
     @property
     def tokens(self) -> int:

@@ -1,4 +1,4 @@
-"""Requests, tokens, images and cost per key, model and day, in SQLite.
+"""Requests, tokens, images, seconds of sound and cost per key, model and day, in SQLite.
 
 Counted in memory and written once a second, so a kill loses no more than that second.
 """
@@ -27,19 +27,22 @@ CREATE TABLE IF NOT EXISTS usage (
     cost_usd REAL,
     openai_cost_usd REAL,
     images INTEGER NOT NULL DEFAULT 0,
+    seconds INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (day, key_id, provider, model)
 ) WITHOUT ROWID
 """
-OLDER = "ALTER TABLE usage ADD COLUMN images INTEGER NOT NULL DEFAULT 0"
-"""For a table from before images were counted."""
+LATER = ("images", "seconds")
+"""Columns that older tables lack."""
+ADD_COLUMN = "ALTER TABLE usage ADD COLUMN {} INTEGER NOT NULL DEFAULT 0"
 ADD = """
-INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     requests = requests + excluded.requests,
     prompt_tokens = prompt_tokens + excluded.prompt_tokens,
     completion_tokens = completion_tokens + excluded.completion_tokens,
     cost_usd = cost_usd + excluded.cost_usd,
     openai_cost_usd = openai_cost_usd + excluded.openai_cost_usd,
-    images = images + excluded.images
+    images = images + excluded.images,
+    seconds = seconds + excluded.seconds
 """
 FLUSH_S = 1.0
 log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class Counted:
     cost_usd: float | None = 0.0
     openai_cost_usd: float | None = 0.0
     images: int = 0
+    seconds: int = 0
 
 
 class UsageStore:
@@ -68,8 +72,10 @@ class UsageStore:
         self.db = connect()
         with self.db:
             self.db.execute(SCHEMA)
-            if "images" not in {row[1] for row in self.db.execute("PRAGMA table_info(usage)")}:
-                self.db.execute(OLDER)
+            there = {row[1] for row in self.db.execute("PRAGMA table_info(usage)")}
+            for column in LATER:
+                if column not in there:
+                    self.db.execute(ADD_COLUMN.format(column))
         self.prices = prices
         self.counted: dict[tuple[str, str, str, str], Counted] = {}
 
@@ -83,6 +89,7 @@ class UsageStore:
         counted.cost_usd = _sum(counted.cost_usd, cost)
         counted.openai_cost_usd = _sum(counted.openai_cost_usd, there)
         counted.images += spent.images
+        counted.seconds += spent.seconds
 
     async def flush(self) -> None:
         """Write what was counted; it is kept for the next time when the file is locked."""
@@ -103,7 +110,8 @@ class UsageStore:
 
     def rows(self, key_id: str, since: str) -> list[dict[str, Any]]:
         """This key's days from `since` (YYYY-MM-DD) on, newest first."""
-        names = "day, provider, model, requests, prompt_tokens, completion_tokens, images, cost_usd, openai_cost_usd"
+        counts = "requests, prompt_tokens, completion_tokens, images, seconds, cost_usd, openai_cost_usd"
+        names = f"day, provider, model, {counts}"
         query = f"SELECT {names} FROM usage WHERE key_id = ? AND day >= ? ORDER BY day DESC, provider, model"
         return [dict(zip(names.split(", "), row, strict=True)) for row in self.db.execute(query, (key_id, since))]
 
@@ -119,6 +127,7 @@ def _merge(into: Counted, more: Counted) -> None:
     into.cost_usd = _sum(into.cost_usd, more.cost_usd)
     into.openai_cost_usd = _sum(into.openai_cost_usd, more.openai_cost_usd)
     into.images += more.images
+    into.seconds += more.seconds
 
 
 def _sum(total: float | None, more: float | None) -> float | None:

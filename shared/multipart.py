@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -179,11 +179,14 @@ def _decode(data: bytes, param: str | None) -> str:
 
 
 def write_form(fields: Mapping[str, Any], files: Iterable[tuple[str, str, str, bytes]]) -> tuple[bytes, str]:
-    """(body, content type) of a form. A file is (field, file name, media type, bytes); numbers and booleans are written
-    as OpenAI's clients do."""
+    """(body, content type) of a form. A file is (field, file name, media type, bytes); numbers, booleans and lists are
+    written as OpenAI's clients do."""
     boundary = uuid.uuid4().hex
     parts: list[bytes] = []
+    said: list[tuple[str, Any]] = []
     for name, value in fields.items():
+        said += [(f"{name}[]", item) for item in cast(list[Any], value)] if isinstance(value, list) else [(name, value)]
+    for name, value in said:
         text = value if isinstance(value, str) else json.dumps(value)
         parts += [b"--%s\r\n" % boundary.encode(), _disposition(name), b"\r\n\r\n", text.encode(), b"\r\n"]
     for name, filename, kind, data in files:

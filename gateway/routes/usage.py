@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from gateway.keys import Key, caller
 
 router = APIRouter(prefix="/api/v1/usage", tags=["usage"])
-SUMMED = ("requests", "prompt_tokens", "completion_tokens", "images", "cost_usd", "openai_cost_usd")
+SUMMED = ("requests", "prompt_tokens", "completion_tokens", "images", "seconds", "cost_usd", "openai_cost_usd")
 
 
 @router.get("")

@@ -6,7 +6,7 @@ A form's fields are strings: read them with `model_validate_strings`. Its record
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.wire.text import NotOffered, Wire
@@ -201,3 +201,61 @@ class TranscriptDone(Wire):
     logprobs: list[TranscriptLogprob] | None = None
     usage: DurationUsage
     model: str | None = None
+
+
+class SoundRequest(Wire):
+    """Music or effects from words. What the fields say wins over what the prompt says."""
+
+    prompt: str = Field(min_length=1, max_length=4096, validation_alias=AliasChoices("prompt", "text", "input"))
+    model: str | None = None
+    mode: Literal["music", "effects"] | None = Field(None, description="music unless asked otherwise")
+    duration: float | None = Field(
+        None, gt=0, le=600, validation_alias=AliasChoices("duration", "duration_seconds", "seconds"), description="10 s"
+    )
+    response_format: Encoding | Literal["midi"] | None = Field(None, description="wav unless asked otherwise")
+    sample_rate: SampleRate | None = None
+    seed: int | None = Field(None, ge=0, lt=2**63, description="the same seed and request: the same sound")
+    temperature: float | None = Field(None, ge=0, le=2)
+    mood: str | None = Field(None, max_length=100)
+    style: str | None = Field(None, max_length=100)
+    key: str | None = Field(None, pattern=r"^[A-Ga-g](#|b|♯|♭)? ?(major|minor)$", description='"D minor"')
+    tempo: float | None = Field(None, gt=0, le=1000, description="beats per minute")
+    meter: str | None = Field(None, pattern=r"^\d{1,2}/\d{1,2}$")
+    instruments: list[Annotated[str, Field(max_length=100)]] | None = Field(None, max_length=20)
+
+
+class VoiceRequest(Wire):
+    """The fields beside the clips, which are the files `audio_sample`, or several as `audio_sample[]`.
+
+    `consent` is OpenAI's id of a recorded consent; in-house it is kept with the voice.
+    """
+
+    name: str = Field(min_length=1, max_length=100)
+    consent: str | None = Field(None, max_length=200)
+    model: str | None = Field(None, description="which speaks with it; the default voice's unless said otherwise")
+    transcripts: list[Annotated[str, Field(max_length=4096)]] = Field(
+        default_factory=list[str], description="what is said in each clip, in the same order"
+    )
+    type: Literal["audio_sample"] | None = None
+
+
+class Voice(Wire):
+    """`model`, which speaks with it, is ours."""
+
+    id: str
+    name: str
+    object: Literal["audio.voice"] = "audio.voice"
+    type: str
+    created_at: int
+    model: str | None = None
+
+
+class VoiceList(Wire):
+    object: Literal["list"] = "list"
+    data: list[Voice]
+
+
+class VoiceDeleted(Wire):
+    id: str
+    deleted: bool = True
+    object: Literal["audio.voice.deleted"] = "audio.voice.deleted"

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import openai_audio
 import openai_images
 import openai_tuning
 import uvicorn
@@ -46,7 +47,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-GOOD = ("gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-3.5-turbo-instruct", *openai_images.GOOD)
+GOOD = ("gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-3.5-turbo-instruct", *openai_images.GOOD, *openai_audio.GOOD)
 SERVED = ("starter", "grown")
 ODD = ("fail-429", "fail-500", "flaky-500", "bad-json", "bad-json-once", "bad-design", "recall", "slow", "cut")
 
@@ -262,13 +263,14 @@ def create_app(key: str | None, context: int, service: bool) -> Starlette:
         Route("/v1/models/{name:path}", one_model),
         *openai_tuning.ROUTES,
         *openai_images.ROUTES,
+        *openai_audio.ROUTES,
     ]
     if service:
         routes[:0] = [Route("/v1/models/{name:path}/load", one_model, methods=["POST"]), Route("/ready", ready)]
     handlers: dict[Any, Any] = {Refusal: refuse, 404: not_found, 405: not_found, 500: crashed}
     app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(OpenAIHeaders)])
     app.state.key, app.state.context, app.state.service = key, context, service
-    app.state.calls, app.state.loaded = Counter[Any](), set[str]()
+    app.state.calls, app.state.loaded, app.state.voices = Counter[Any](), set[str](), dict[str, Any]()
     return app
 
 

@@ -1,0 +1,173 @@
+"""What every audio request goes through, whichever provider answers: the model's name, the call, the account."""
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from gateway.names import ModelNames, merged, wanted
+from gateway.text import SPENT, Account, Body, Catalog, Spent, no_account
+
+AudioPath = Literal["speech", "transcriptions", "translations", "generate"]
+Json = dict[str, Any]
+SPOKEN_CHARS_PER_S = 15.0
+"""How fast English is read out: what a stream whose length nobody told is counted as."""
+SECONDS = re.compile(rb'"(?:seconds|duration)"\s*:\s*(\d+(?:\.\d+)?)')
+TAIL_BYTES = 1024
+"""Where an answer says how long it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file on its way to a provider."""
+
+    filename: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCall:
+    """One request. `fields` is what the client said, without the recording; lists are fields of the form `name[]`."""
+
+    path: AudioPath
+    fields: Body
+    recording: Recording | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """An answer on its way: sound, text or events. The `pieces` are to be closed."""
+
+    media_type: str
+    pieces: AsyncGenerator[bytes, None]
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of the provider's, those that the client gets, too."""
+
+
+class AudioModel(Catalog, Protocol):
+    """Audio of one provider. Errors are ServiceErrors; what it cannot do is UnsupportedByProvider."""
+
+    async def open(self, call: AudioCall) -> Sound:
+        """Begin an answer; raises what is wrong before it begins."""
+        ...
+
+    async def voices(self) -> list[Json]:
+        """OpenAI's voice objects."""
+        ...
+
+    async def create_voice(self, fields: Body, clips: list[Recording]) -> Json: ...
+
+    async def delete_voice(self, id: str) -> Json: ...
+
+    async def close(self) -> None: ...
+
+
+class Audio(Protocol):
+    """The audio operations of the gateway: a provider's, or two providers joined."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def models(self) -> Catalog: ...
+
+    @property
+    def names(self) -> ModelNames: ...
+
+    @property
+    def default(self) -> str | None:
+        """What speaks for requests that name no model."""
+        ...
+
+    @property
+    def speakers(self) -> AudioModel:
+        """Who keeps the voices."""
+        ...
+
+    def account_to(self, account: Account) -> None:
+        """Tell `account` what each answer cost."""
+        ...
+
+    async def resolve(self, name: object) -> str:
+        """The provider's name for what the client calls `name`. Raises InvalidRequest or NotFound on `model`."""
+        ...
+
+    async def open(self, call: AudioCall) -> Sound:
+        """Begin an answer; raises what is wrong before it begins. Its cost is told once it has ended."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+async def whole(audio: Audio, call: AudioCall) -> tuple[bytes, Sound]:
+    """The answer, and what was told of it."""
+    sound = await audio.open(call)
+    async with aclosing(sound.pieces) as pieces:
+        return b"".join([piece async for piece in pieces]), sound
+
+
+class ProviderAudio:
+    """Audio of one provider. `default` speaks for requests that name no model."""
+
+    def __init__(self, provider: str, models: AudioModel, names: ModelNames, default: str | None) -> None:
+        self.provider = provider
+        self.models = models
+        self.names = names
+        self.default = default
+        self.account: Account = no_account
+
+    def account_to(self, account: Account) -> None:
+        self.account = account
+
+    async def resolve(self, name: object) -> str:
+        return await self.names.resolve(wanted(name, self.default, "MODEL_AUDIO"))
+
+    @property
+    def speakers(self) -> AudioModel:
+        return self.models
+
+    async def open(self, call: AudioCall) -> Sound:
+        call = await self._named(call)
+        sound = await self.models.open(call)
+        return replace(sound, pieces=self._counted(call, sound))
+
+    async def close(self) -> None:
+        await self.models.close()
+
+    async def _named(self, call: AudioCall) -> AudioCall:
+        """With the provider's name for the model. An in-house service knows its own default for all but speech."""
+        name = call.fields.get("model")
+        if not name and (call.path == "generate" or (self.names.closed and call.path != "speech")):
+            return call
+        model = await self.names.resolve(wanted(name, self.default if call.path == "speech" else None, "MODEL_AUDIO"))
+        return replace(call, fields={**call.fields, "model": model})
+
+    async def _counted(self, call: AudioCall, sound: Sound) -> AsyncGenerator[bytes, None]:
+        size_bytes, tail = 0, b""
+        try:
+            async with aclosing(sound.pieces) as pieces:
+                async for piece in pieces:
+                    size_bytes += len(piece)
+                    tail = (tail + piece)[-TAIL_BYTES:]
+                    yield piece
+        finally:
+            if size_bytes:  # one that its client left was paid for, too
+                await self._count(call, _seconds(call, sound, tail))
+
+    async def _count(self, call: AudioCall, seconds: float) -> None:
+        model = merged("audio", str(call.fields.get("model") or call.path))
+        spent = Spent(self.provider, model, 0, 0, seconds=max(1, round(seconds)), work=call.path)
+        SPENT.set(spent)
+        await self.account(spent)
+
+
+def _seconds(call: AudioCall, sound: Sound, tail: bytes) -> float:
+    """How much sound was made or heard: as told, else by the length of the text."""
+    if told := sound.headers.get("x-audio-seconds"):
+        return float(told)
+    if found := SECONDS.findall(tail):
+        return float(found[-1])
+    text = call.fields.get("input")
+    return len(text) / SPOKEN_CHARS_PER_S if isinstance(text, str) else 0.0
