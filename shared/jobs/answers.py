@@ -87,7 +87,10 @@ def _from_note(id: str, note: Note) -> JobEvent:
 def _from_line(id: str, line: dict[str, Any]) -> JobEvent:
     created = int(line["time"])
     if line.get("type") == "message":
-        return JobEvent(id=id, created_at=created, level=line["level"], message=line["message"], type="message")
+        shown = {"images": line["images"]} if "images" in line else None
+        return JobEvent(
+            id=id, created_at=created, level=line["level"], message=line["message"], data=shown, type="message"
+        )
     data = {METRICS.get(name, name): value for name, value in line.items() if name not in ("type", "time")}
     what = "validation loss" if "validation_loss" in line else "training loss"
     loss = line.get("validation_loss", line.get("loss"))

@@ -7,7 +7,8 @@ each batch: the loss and the step are those of one process with the same batch.
 
 import math
 import time
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from torch import nn
 from shared.errors import InvalidRequest
 from shared.jobs import fence
 from shared.training import checkpoints
+from shared.training.average import Average
 from shared.training.memory import keep_freed_memory
 from shared.training.packing import TrainingRows
 from shared.training.plan import Plan, State, learning_rate
@@ -57,6 +59,10 @@ class Run:
     validation: TrainingRows
     output_dir: Path
     state: State = field(default_factory=State)
+    average: float | None = None
+    """Decay of a moving average of the weights: it is what is validated, shown and left in `model`."""
+    show: Callable[[Progress], None] | None = None
+    """Called after each pass over the data, but not more often than twenty times."""
 
     def __post_init__(self) -> None:
         self.plan = Plan.of(self.args, len(self.train))
@@ -68,6 +74,7 @@ class Run:
         self.accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
         self.prepared, self.optimiser = self.accelerator.prepare(self.model, optimiser(self.args, self.model))
         self.trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.averaged = Average(self.trained, self.average) if self.average else None
         self.share = slice(self.processes.process_index, None, self.processes.num_processes)
 
     def start(self) -> State:
@@ -115,6 +122,9 @@ class Run:
             if state.step % self.plan.eval_steps == 0 or last:
                 self.validate(progress)
                 last = last or self.is_enough(progress)
+            if self.show is not None and is_main() and (last or self.plan.is_shown(state.step)):
+                with self.smooth():
+                    self.show(progress)
             due = self.plan.save_steps and state.step % self.plan.save_steps == 0
             if due or last or stop or state.seconds - saved > args.save_minutes * 60:
                 path = self.save(progress)
@@ -142,6 +152,8 @@ class Run:
         self.accelerator.clip_grad_norm_(self.trained, self.args.max_grad_norm)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+        if self.averaged is not None:
+            self.averaged.update(self.state.step + 1)
         return summed
 
     def loss(self, rows: TrainingRows, index: np.ndarray) -> torch.Tensor:
@@ -152,17 +164,25 @@ class Run:
     @torch.no_grad()
     def validate(self, progress: Progress) -> None:
         """Keep the weights if they are the best so far on the held-out records."""
-        state = self.state
         if not len(self.validation):
             return
-        self.prepared.eval()
+        with self.smooth():
+            self.prepared.eval()
+            self._validate(progress)
+            self.prepared.train()
+
+    def smooth(self) -> AbstractContextManager[None]:
+        """The averaged weights in the model, if there are any."""
+        return nullcontext() if self.averaged is None else self.averaged.applied()
+
+    def _validate(self, progress: Progress) -> None:
+        state = self.state
         summed, count = torch.zeros((), device=self.accelerator.device), 0
         for at in range(0, len(self.validation), self.args.batch_size):
             part = np.arange(at, min(at + self.args.batch_size, len(self.validation)))
             count += self.validation.loss_tokens(part)
             if len(part[self.share]):
                 summed += self.loss(self.validation, part)
-        self.prepared.train()
         loss = float(total(summed)) / max(1, count)
         better = loss < state.best_loss
         if better:
@@ -191,6 +211,7 @@ class Run:
             "plan": asdict(self.plan),
             "weights": self.weights(),
             "optimiser": self.optimiser.state_dict(),
+            "average": self.averaged.kept if self.averaged is not None else [],
         }
         path = checkpoints.path_of(self.output_dir, self.state.step)
         if is_main():
@@ -209,6 +230,8 @@ class Run:
             )
         self.put(saved["weights"])
         self.optimiser.load_state_dict(saved["optimiser"])
+        if self.averaged is not None:
+            self.averaged.load(saved["average"])
         self.state = State(**saved["state"])
 
     def put(self, weights: dict[str, torch.Tensor]) -> None:
@@ -219,6 +242,8 @@ class Run:
 
     def take_best(self) -> None:
         path = self.output_dir / checkpoints.BEST
+        if self.averaged is not None:
+            self.averaged.swap()
         if self.state.best_step:
             best = checkpoints.load(path)
             self.put(best["weights"])

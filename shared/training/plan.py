@@ -52,6 +52,12 @@ class Plan:
         orders = {epoch: order(self.rows, seed, int(epoch)) for epoch in np.unique(epochs)}
         return np.array([orders[epoch][place] for epoch, place in zip(epochs, places % self.rows, strict=True)])
 
+    def is_shown(self, step: int) -> bool:
+        """Whether a pass over the data has just ended, or one in so many that a run is shown twenty times."""
+        passes = max(1, math.ceil(self.steps * self.rows_per_step / self.rows / 20))
+        ends = self.rows * passes
+        return step * self.rows_per_step // ends > (step - 1) * self.rows_per_step // ends
+
     def done(self, state: State) -> float:
         """0 at the start, 1 at the end, whichever of steps and minutes ends first."""
         by_time = state.seconds / self.seconds if self.seconds else 0.0

@@ -5,6 +5,7 @@ Each line of events.jsonl is one JSON object with `type`, `step`, `total_steps` 
     metrics   of the last steps: loss, learning_rate, tokens_per_s, seconds_left
               of a validation: validation_loss, best (whether it is the lowest so far)
     message   level (info or warn) and message, a sentence for people
+              images: what the model makes by now, [{"prompt": …, "b64_json": PNG}]
 
 Lines are appended whole; a resumed run goes on in the same file, so a step may come twice.
 """
@@ -84,6 +85,10 @@ class Progress:
     def message(self, text: str, level: Literal["info", "warn"] = "info") -> None:
         self.event("message", level=level, message=text)
         self.say(text)
+
+    def pictures(self, images: list[dict[str, str]]) -> None:
+        """What the model makes by now: `prompt`, and the PNG as base64 in `b64_json`."""
+        self.event("message", level="info", message=f"pictures at step {self.step}", images=images)
 
     def event(self, kind: Literal["metrics", "message"], **values: Any) -> None:
         if not self.shown:

@@ -1,0 +1,1 @@
+"""Pictures with captions: from folders, from files, or drawn."""

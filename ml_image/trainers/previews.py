@@ -1,0 +1,40 @@
+"""Pictures that a model makes while it learns, for the job's events."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from shared.pictures import encode_picture
+from shared.training.progress import Progress
+
+MANY, STEPS, SEED = 4, 20, 1234
+
+
+def shower(pipe: Any, prompts: Sequence[str], size: tuple[int, int], guidance: float) -> Callable[[Progress], None]:
+    """What the loop is to call: the first MANY prompts, always from the same noise. `size` is (width, height)."""
+    wanted = list(dict.fromkeys(prompts))[:MANY]
+    pipe.set_progress_bar_config(disable=True)
+
+    @torch.no_grad()
+    def show(progress: Progress) -> None:
+        was_training = pipe.unet.training
+        pipe.unet.eval()
+        made = pipe(
+            wanted,
+            width=size[0],
+            height=size[1],
+            num_inference_steps=STEPS,
+            guidance_scale=guidance,
+            generator=[torch.Generator().manual_seed(SEED + place) for place in range(len(wanted))],
+        ).images
+        pipe.unet.train(was_training)
+        progress.pictures(
+            [
+                {"prompt": prompt, "b64_json": base64.b64encode(encode_picture(image)).decode()}
+                for prompt, image in zip(wanted, made, strict=True)
+            ]
+        )
+
+    return show

@@ -1,0 +1,111 @@
+"""A Stable Diffusion from random weights: tokenizer, autoencoder, then text encoder and U-Net together.
+
+The geometry is Stable Diffusion's (https://arxiv.org/abs/2112.10752), 8 px per latent and 4 channels, and the classes
+are the libraries' own, so that every stock pipeline and adapter opens the result.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from transformers import CLIPTokenizer
+
+from ml_image.data import latents, tokenizer
+from ml_image.data.pictures import Pictures
+from ml_image.models import autoencoder, diffusion
+from ml_image.models.presets import PRESETS, Preset
+from ml_image.settings import ImageSettings
+from ml_image.trainers.autoencoding import load_or_train
+from ml_image.trainers.bringing import PictureArgs, captions, pictures, split
+from ml_image.trainers.denoising import DenoisingLoss
+from ml_image.trainers.parity import parity
+from ml_image.trainers.previews import shower
+from shared.training.folder import finish, prepare_folder
+from shared.training.loop import Run
+from shared.training.processes import main_first
+
+PresetName = Literal["tiny", "starter", "small", "medium", "large"]
+WORDING = 20_000
+"""Captions that the tokenizer learns from."""
+GENERATION: dict[str, Any] = {"num_inference_steps": 20, "guidance_scale": 4.0, "guidance_rescale": 0.7}
+"""How the model likes to be asked, until somebody measures better."""
+
+
+class Args(PictureArgs):
+    QUICK: ClassVar[dict[str, Any]] = {**PictureArgs.QUICK, "preset": "tiny", "autoencoder_steps": 200}
+
+    preset: PresetName = Field("small", description="sizes of the networks, and of the pictures they are trained on")
+    autoencoder_steps: int = Field(2_000, gt=0, description="optimiser steps of the first part")
+    left_out: float = Field(0.1, ge=0, lt=1, description="share of the prompts that are left out, for guidance")
+    average: float = Field(0.999, gt=0, lt=1, description="decay of the moving average that is published")
+    epochs: float = Field(20, gt=0, description="passes over the data")
+    batch_size: int = Field(32, gt=0, description="pictures per forward pass")
+    learning_rate: float = Field(1.2e-3, gt=0, description="at its highest")
+    weight_decay: float = Field(0.01, ge=0, description="on matrices; never on norms and biases")
+    beta2: float = Field(0.99, gt=0, lt=1, description="AdamW's second moment")
+    warmup_steps: int = Field(200, ge=0, description="steps until the learning rate is at its highest")
+    save_dtype: Literal["float16", "float32"] = Field("float16", description="of the published weights")
+
+
+def main(args: Args, settings: ImageSettings) -> str:
+    preset = PRESETS[args.preset]
+    name = args.name or args.dataset[0].stem
+    with main_first():
+        folder = prepare_folder(args, settings.data_dir, name)
+        found, sha256 = pictures(args, preset.resolution, 8)
+        work = _work(folder, args, sha256)
+        words = load_or_train_tokenizer(preset, found, work / "tokenizer")
+        vae = load_or_train(args, preset, found, args.autoencoder_steps, work)
+        rows = latents.prepare(
+            found,
+            lambda some: autoencoder.encode(vae, some),
+            lambda some: tokenizer.encode(words, some),
+            work / "latents",
+        )
+    train, validation = split(rows, args)
+    torch.manual_seed(args.seed)
+    text_encoder = diffusion.build_text_encoder(preset, words).train()
+    unet = diffusion.build_unet(preset).train().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if args.gradient_checkpointing:
+        unet.enable_gradient_checkpointing()
+    pipe = diffusion.assemble(vae, text_encoder, words, unet)
+    loss = DenoisingLoss(unet, text_encoder, pipe.scheduler, tokenizer.encode(words, [""])[0], args.left_out)
+    show = shower(pipe, captions(found, 16), found.size(0), GENERATION["guidance_scale"])
+    state = Run(args, loss, train, validation, folder, average=args.average, show=show).start()
+
+    def save(target: Path) -> None:
+        dtype = getattr(torch, args.save_dtype)
+        for part in (vae, text_encoder, unet):
+            part.to(dtype).eval()
+        diffusion.save(pipe, target)
+        (target / "generation_config.json").write_text(json.dumps(GENERATION, indent=2) + "\n")
+        for part in (vae, text_encoder, unet):
+            part.float()
+
+    count = sum(weight.numel() for part in (vae, text_encoder, unet) for weight in part.parameters())
+    card = {"service": "image", "trainer": "scratch", "dataset_sha256": sha256, "parameters": count}
+    check = parity(loss, train, settings.model_copy(update={"quantize": None}), card)
+    return finish(args, settings.data_dir, name, folder, state, save, card, check)
+
+
+def load_or_train_tokenizer(preset: Preset, found: Pictures, folder: Path) -> CLIPTokenizer:
+    """From the run's folder if it is there, so that a resumed run has the same tokens."""
+    if (folder / "tokenizer_config.json").is_file():
+        return CLIPTokenizer.from_pretrained(folder)
+    stride = 1 + len(found) // WORDING
+    wording = (caption for number in range(0, len(found), stride) for caption in found.captions(number))
+    return tokenizer.train(wording, preset.vocab_size, preset.prompt_tokens, folder)
+
+
+def _work(folder: Path, args: Args, sha256: str) -> Path:
+    """Where what was made of the data lies; of other data or sizes nothing is taken over."""
+    made_of = f"{sha256} {args.preset} {args.autoencoder_steps} {args.seed}"
+    work = folder / "work" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    if not work.is_dir():
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        work.mkdir(parents=True)
+    return work
