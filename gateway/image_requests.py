@@ -45,10 +45,14 @@ async def read_edit(request: Request, files: FileStore, key_id: str) -> Asked:
         edit = ImageEdit.model_validate(body)
     except ValidationError as error:
         raise from_validation(error.errors(), body) from None
-    seen = [
-        await see(await fetch(ref, f"images[{i}]", files, key_id), f"images[{i}]") for i, ref in enumerate(edit.images)
-    ]
-    mask = await see(await fetch(edit.mask, "mask", files, key_id), "mask") if edit.mask else None
+    refs = [(ref, f"images[{i}]") for i, ref in enumerate(edit.images)] + ([(edit.mask, "mask")] if edit.mask else [])
+    room = FORM_BYTES
+    seen: list[Seen] = []
+    for ref, param in refs:
+        data = await fetch(ref, param, files, key_id, room)
+        room -= len(data)
+        seen.append(await see(data, param))
+    mask = seen.pop() if edit.mask else None
     fields = {name: value for name, value in body.items() if name not in ("images", "mask")}
     return Asked(edit, _edit(fields, seen, mask))
 

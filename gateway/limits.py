@@ -6,7 +6,8 @@ to refill.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +67,25 @@ class MemoryBuckets:
         now = time.monotonic()
         level, then = self.levels.get(name, (per_minute, now))
         return min(per_minute, level + (now - then) * per_minute / 60), now
+
+
+class Room:
+    """For `most` at once of what holds much memory."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.inside = 0
+
+    @contextmanager
+    def one(self) -> Generator[None]:
+        """Raises Overloaded when it is full."""
+        if self.inside >= self.most:
+            raise Overloaded(f"{self.inside} requests with pictures are being answered", retry_after_s=2.0)
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
 
 
 def open_buckets(redis_url: str | None) -> Buckets:

@@ -30,7 +30,7 @@ from gateway.faces.sources import PHOTO_LIMIT_BYTES
 from gateway.faces.store import FaceStore
 from gateway.image_requests import FORM_BYTES
 from gateway.keys import CALLER, KeyStore
-from gateway.limits import Limits, open_buckets
+from gateway.limits import Limits, Room, open_buckets
 from gateway.metrics import Metrics
 from gateway.model_adapter import build_model_adapter
 from gateway.prices import Prices
@@ -146,7 +146,7 @@ def create_gateway(settings: Settings, transport: Transport | None = None) -> Fa
     )
     _allow_front_ends(app, settings)
     app.state.settings, app.state.adapter, app.state.usage, app.state.keys = settings, adapter, store, keys
-    app.state.limits = limits
+    app.state.limits, app.state.picture_room = limits, Room(images.MOST_AT_ONCE)
     _open_stores(app, path)
     app.add_exception_handler(ClientLeft, _nobody_there)
     metrics = Metrics(app.state.registry)

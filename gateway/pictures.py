@@ -49,14 +49,15 @@ async def see(data: bytes, param: str) -> Seen:
     return await asyncio.get_running_loop().run_in_executor(THREADS, _see, data, param)
 
 
-async def fetch(ref: ImageRef, param: str, files: FileStore, key_id: str) -> bytes:
-    """The bytes that `ref` means. Raises InvalidRequest, TooLarge or NotFound on a field of `param`."""
+async def fetch(ref: ImageRef, param: str, files: FileStore, key_id: str, room: int = MOST_BYTES) -> bytes:
+    """The bytes that `ref` means, `room` at most. Raises InvalidRequest, TooLarge or NotFound on a field of `param`."""
+    most = min(room, MOST_BYTES)
     if ref.file_id is not None:
-        return await asyncio.to_thread(_uploaded, files, key_id, ref.file_id, f"{param}.file_id")
+        return await _uploaded(files, key_id, ref.file_id, f"{param}.file_id", most)
     url, param = ref.image_url or "", f"{param}.image_url"
     if url[:5].lower() == "data:":
         return decode_data_url(url, param)
-    return await fetch_public(url, param, most_bytes=MOST_BYTES, within_s=FETCH_S)
+    return await fetch_public(url, param, most_bytes=most, within_s=FETCH_S)
 
 
 def decode_data_url(url: str, param: str) -> bytes:
@@ -72,12 +73,12 @@ def decode_data_url(url: str, param: str) -> bytes:
         raise InvalidRequest(f"not base64: {error}", param=param, code="invalid_image_url") from None
 
 
-def _uploaded(files: FileStore, key_id: str, id: str, param: str) -> bytes:
+async def _uploaded(files: FileStore, key_id: str, id: str, param: str, most: int) -> bytes:
     file = files.get(key_id, id, param)
-    if file.size_bytes > MOST_BYTES:
-        raise TooLarge(f"a picture may have {MOST_BYTES} bytes", param=param, code="image_too_large")
+    if file.size_bytes > most:
+        raise TooLarge(f"no more than {most} bytes of pictures", param=param, code="image_too_large")
     with files.open(key_id, id)[1] as opened:
-        return opened.read()
+        return await asyncio.to_thread(opened.read)
 
 
 def _see(data: bytes, param: str) -> Seen:

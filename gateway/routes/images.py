@@ -1,5 +1,6 @@
 """/v1/images: pictures from words, from pictures, and where they lie for an hour."""
 
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -51,7 +52,17 @@ def takes(**schemas: dict[str, Any]) -> dict[str, Any]:
 
 ANSWER: Any = {200: {"model": ImagesResponse}}
 ANSWER_OR_EVENTS: Any = {200: {"model": ImagesResponse, "content": EVENTS}}
+MOST_AT_ONCE = 16
+"""Requests that bring pictures: each holds them in memory, FORM_BYTES at most, until its answer is sent."""
+
+
+async def held(request: Request) -> AsyncGenerator[None]:
+    with request.app.state.picture_room.one():
+        yield
+
+
 Caller = Annotated[Key, Depends(caller)]
+HELD = [Depends(held)]
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
 
@@ -63,14 +74,20 @@ async def generate(body: FacedImageGenerate, request: Request, key: Caller) -> R
 
 
 @router.post(
-    "/edits", response_model=None, responses=ANSWER_OR_EVENTS, openapi_extra=takes(form=EDIT_FORM, json=EDIT_JSON)
+    "/edits",
+    response_model=None,
+    responses=ANSWER_OR_EVENTS,
+    openapi_extra=takes(form=EDIT_FORM, json=EDIT_JSON),
+    dependencies=HELD,
 )
 async def edit(request: Request, key: Caller, files: Files) -> Response:
     """Pictures from pictures and words: a form with files, or JSON with `images` by address or file id."""
     return await answer(request, key, await read_edit(request, files, key.id))
 
 
-@router.post("/variations", response_model=None, responses=ANSWER, openapi_extra=takes(form=VARIATION))
+@router.post(
+    "/variations", response_model=None, responses=ANSWER, openapi_extra=takes(form=VARIATION), dependencies=HELD
+)
 async def vary(request: Request, key: Caller) -> Response:
     """Pictures that resemble one."""
     return await answer(request, key, await read_variation(request))

@@ -1,5 +1,6 @@
 """Every provider of images behaves the same, with OpenAI's own client; a new row is tested by being there."""
 
+import asyncio
 import base64
 import io
 import json
@@ -15,7 +16,6 @@ from fastapi import FastAPI
 from PIL import Image
 from pydantic import SecretStr
 
-from gateway.adapters.fallback import HEADER
 from gateway.main import create_gateway
 from gateway.providers import PROVIDERS
 from gateway.settings import MODALITIES, Settings
@@ -313,6 +313,52 @@ async def test_streams_that_fail(client: httpx.AsyncClient, script: ImageScript)
         assert answer.status_code == 200 and why in answer.text.split("\n\n")[-2]
 
 
+async def test_a_client_that_leaves_stops_the_upstream(client: httpx.AsyncClient, script: ImageScript) -> None:
+    """And what had begun is counted."""
+    if script.provider == "openai":
+        pytest.skip("respx answers whole")
+    script.always = "silence"
+    app: Any = client._transport
+    left = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if not sent:
+            sent.append(True)
+            return {"type": "http.request", "body": body, "more_body": False}
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if b"partial_image" in message.get("body", b""):
+            left.set()
+
+    sent: list[bool] = []
+    body = json.dumps(CUP | {"stream": True, "partial_images": 1}).encode()
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": GENERATE, "query_string": b"", "headers": headers}
+    await app.app({**scope, "http_version": "1.1", "scheme": "http", "server": ("gateway", 80)}, receive, send)
+    for _ in range(100):
+        if script.left:
+            break
+        await asyncio.sleep(0.02)
+    assert script.left == 1
+    assert (await client.get("/api/v1/usage")).json()["total"]["images"] == 1
+
+
+async def test_few_hold_pictures_at_once(app: FastAPI, client: httpx.AsyncClient) -> None:
+    files = {"image": ("cup.png", picture(), "image/png")}
+    with app.state.picture_room.one():
+        app.state.picture_room.most = 1
+        for path in ("edits", "variations"):
+            answer = await client.post(f"/v1/images/{path}", data=CUP, files=files)
+            check_error(answer, 429, None, "overloaded")
+            assert answer.headers["retry-after"] == "2"
+        assert (await client.post(GENERATE, json=CUP)).status_code == 200
+    for stream in ("false", "true"):
+        answer = await client.post("/v1/images/edits", data=CUP | {"stream": stream}, files=files)
+        assert answer.status_code == 200 and app.state.picture_room.inside == 0
+
+
 class TestLimits:
     @pytest.fixture
     def more(self) -> dict[str, Any]:
@@ -325,51 +371,6 @@ class TestLimits:
         check_error(await client.post(GENERATE, json=CUP), 429, None, "rate_limit_exceeded")
         metrics = (await client.get("/metrics")).text
         assert "gateway_images_total{" in metrics and "} 4.0" in metrics
-
-
-class TestFallback:
-    @pytest.fixture
-    def more(self, provider: str) -> dict[str, Any]:
-        return {"model_fallback": "openai" if provider == "custom" else "custom"}
-
-    @pytest.fixture
-    def app(self, provider: str, script: ImageScript, other: ImageScript, tmp_path: Path, more: Any) -> Iterator[Any]:
-        """Text stands there too: MODEL_FALLBACK is for both."""
-        both = {each.provider: each for each in (script, other)}
-        aliases = tmp_path / "aliases.json"
-        rows = {IMAGE_MODELS["openai"]: {"custom": "starter-image"}, "gpt-4o-mini": {"custom": "starter"}}
-        aliases.write_text(json.dumps(rows))
-        with serving(both["custom"].app()) as url:
-            modalities = {
-                "text": MODALITIES["text"](urls=(url,), model="gpt-4o-mini" if provider == "openai" else "starter"),
-                "image": MODALITIES["image"](urls=(url,), model=IMAGE_MODELS[provider]),
-            }
-            settings = Settings(
-                data_dir=tmp_path / "data",
-                model_provider=provider,
-                modalities=modalities,
-                openai_api_key=SecretStr(KEY),
-                openai_base_url="https://api.openai.test/v1",
-                model_aliases=aliases,
-                **more,
-            )
-            yield create_gateway(settings, httpx.MockTransport(both["openai"].router().async_handler))
-
-    @pytest.mark.parametrize("stream", [False, True])
-    async def test_the_second_answers(
-        self, client: httpx.AsyncClient, script: ImageScript, other: ImageScript, stream: bool
-    ) -> None:
-        script.always = "loading"
-        for model in (None, SHOWN[script.provider]):
-            answer = await client.post(GENERATE, json=CUP | {"stream": stream, "model": model})
-            assert answer.status_code == 200 and answer.headers[HEADER] == other.provider, answer.text
-            assert other.seen[-1][1]["model"] == IMAGE_MODELS[other.provider]
-
-    async def test_a_refusal_is_an_answer(
-        self, client: httpx.AsyncClient, script: ImageScript, other: ImageScript
-    ) -> None:
-        script.always = "bad field"
-        assert (await client.post(GENERATE, json=CUP)).status_code == 400 and not other.seen
 
 
 async def test_without_an_image_service_images_are_not_offered(tmp_path: Path) -> None:

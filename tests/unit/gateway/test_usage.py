@@ -7,7 +7,7 @@ from gateway.db import connect
 from gateway.prices import Prices
 from gateway.settings import PRICES
 from gateway.text import Spent
-from gateway.usage import UsageStore
+from gateway.usage import SCHEMA, UsageStore
 
 
 @pytest.fixture
@@ -66,3 +66,27 @@ def test_a_broken_table_is_named(tmp_path: Path) -> None:
     path.write_text(json.dumps({"openai": {"gpt": {"input": 1}}}))
     with pytest.raises(ValueError, match=r"prices\.json"):
         Prices(path)
+
+
+def test_pictures_cost_by_tokens_or_by_the_piece() -> None:
+    prices = Prices(PRICES)
+    assert prices.costs(Spent("openai", "gpt-image-1-mini", 0, 1_000_000, images=3)) == (8.0, 8.0)
+    assert prices.costs(Spent("openai", "gpt-image-1-mini", 0, 0, images=3))[0] == pytest.approx(0.033)
+    assert prices.costs(Spent("openai", "gpt-4o", 0, 0, images=3)) == (None, None)
+    own = prices.costs(Spent("custom", "starter-image", 9, 272, images=2))
+    assert own == (0.0, pytest.approx(0.022)), "tokens of another model say nothing of OpenAI's price"
+
+
+async def test_a_table_from_before_pictures_were_counted(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    older = SCHEMA.replace("    images INTEGER NOT NULL DEFAULT 0,\n", "")
+    with connect(path) as db:
+        db.execute(older)
+        db.execute("INSERT INTO usage VALUES ('2026-01-01', 'a', 'custom', 'starter', 1, 2, 3, 0, 0)")
+    store = UsageStore(lambda: connect(path), Prices(PRICES))
+    store.record("a", Spent("custom", "starter-image", 0, 0, images=2))
+    await store.flush()
+    assert [(row["model"], row["images"]) for row in store.rows("a", "2026-01-01")] == [
+        ("starter-image", 2),
+        ("starter", 0),
+    ]
