@@ -82,7 +82,6 @@ async def images(engine: Engine, request: Request, body: ImageRequest | ImageVar
         background="opaque",
         output_format=encoding,
         size=f"{answer.width}x{answer.height}",
-        quality="auto",
         usage=_usage(request, len(data)),
         model=answer.model,
     )

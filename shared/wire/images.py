@@ -159,9 +159,9 @@ class ImagesResponse(Wire):
 
     created: int
     data: list[Image]
-    background: Background | None = None
+    background: Literal["transparent", "opaque"] | None = None
     output_format: str | None = None
-    quality: str | None = None
+    quality: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     size: str | None = None
     usage: ImageUsage | None = None
     model: str | None = None
