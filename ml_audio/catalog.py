@@ -50,6 +50,7 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "vits": Family("speech", "ml_audio.speaking.vits"),
+    "fastspeech2_conformer": Family("speech", "ml_audio.speaking.fastspeech2"),
     "wav2vec2": Family("recogniser", "ml_audio.hearing.ctc"),
     "wav2vec2-bert": Family("recogniser", "ml_audio.hearing.ctc"),
     "whisper": Family("recogniser", "ml_audio.hearing.whisper"),

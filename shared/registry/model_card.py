@@ -63,7 +63,7 @@ def _body(name: str, card: Mapping[str, Any]) -> str:
     if card.get("dataset_sha256"):
         parts.append(f"Data: SHA-256 `{card['dataset_sha256']}`.")
     parity = card.get("parity")
-    if parity and parity["checked"]:
+    if parity and parity["checked"] and "trained" in parity:
         parts.append(
             f"Before it was published, a fixed batch cost {parity['trained']} nats per token in training and"
             f" {parity['served']} as it is served."

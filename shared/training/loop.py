@@ -202,8 +202,13 @@ class Run:
         return True
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """What is trained, by name: everything from scratch, the adapter alone for LoRA."""
-        return {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
+        """What is trained, by name: everything from scratch, the adapter alone for LoRA; and the running means of
+        batch normalisation that moves."""
+        trained = {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
+        for name, part in self.model.named_modules():
+            if isinstance(part, nn.modules.batchnorm._NormBase) and any(own.requires_grad for own in part.parameters()):
+                trained |= {f"{name}.{key}": buffer.clone() for key, buffer in part.named_buffers(recurse=False)}
+        return trained
 
     def save(self, progress: Progress) -> Path:
         state = {
@@ -235,7 +240,7 @@ class Run:
         self.state = State(**saved["state"])
 
     def put(self, weights: dict[str, torch.Tensor]) -> None:
-        own = dict(self.model.named_parameters())
+        own = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         with torch.no_grad():
             for name, value in weights.items():
                 own[name].copy_(value)

@@ -31,9 +31,12 @@ def attach(
     alpha: int,
     dropout: float,
     targets: Sequence[str] = (ALL,),
-    task: Task = "CAUSAL_LM",
+    task: Task | None = "CAUSAL_LM",
 ) -> PeftModel:
-    """`model` frozen, with fp32 adapters on `targets` (ends of module names); InvalidRequest if one is no layer."""
+    """`model` frozen, with fp32 adapters on `targets` (ends of module names); InvalidRequest if one is no layer.
+
+    `task` None: a model that is no language model.
+    """
     every = list(targets) == [ALL]
     names = [name for name, _ in model.named_modules()]
     for target in [] if every else targets:

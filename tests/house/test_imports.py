@@ -70,6 +70,7 @@ def test_the_check_for_torch_can_fail():
         ("shared/wire", {"pydantic", "pydantic_core", "shared.wire"}),
         ("ml_text/models", {"torch", "transformers"}),
         ("ml_image/models", {"torch", "transformers", "diffusers", "ml_image.models"}),
+        ("ml_audio/models", {"torch", "transformers", "numpy", "safetensors", "ml_audio.models"}),
     ],
 )
 def test_the_bottom_layers_import_only(folder: str, allowed: set[str]):

@@ -1,0 +1,1 @@
+"""Architectures that transformers lacks, one per file, and the spectrograms that models read and make."""

@@ -1,0 +1,99 @@
+"""A voice from random weights: transformers' FastSpeech2Conformer, with pronouncer and vocoder of another voice.
+
+From clips alone, that voice also tells when each phoneme is said.
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from transformers import FastSpeech2ConformerModel
+
+from ml_audio.data.clips import Clip
+from ml_audio.data.preparing import Dataset, Made, is_prepared, prepare, speaking
+from ml_audio.data.speaking import VoiceRows
+from ml_audio.models.pronouncer import Pronouncer
+from ml_audio.models.spectrogram import BINS
+from ml_audio.models.vocoder import load_vocoder
+from ml_audio.models.voice import PAD, UNKNOWN, Voice, acoustic_config
+from ml_audio.parity import same_speaking
+from ml_audio.settings import AudioSettings
+from ml_audio.sources import Sources
+from ml_audio.trainers.losses import VoiceLoss
+from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, indexed, name_of
+from shared.errors import InvalidRequest
+from shared.training.folder import finish, prepare_folder
+from shared.training.loop import Run
+
+
+class Args(ClipArgs):
+    QUICK: ClassVar[dict[str, Any]] = QUICK
+
+    preset: Literal["tiny", "starter", "small", "medium", "large"] = Field("small", description="sizes of the network")
+    guide: str = Field(
+        "starter", description="the voice whose pronouncer and vocoder are used, and who times the clips"
+    )
+    vocoder: Path | None = Field(None, description="a vocoder's folder, not the guide's")
+    pronouncer: Path | None = Field(None, description="a pronouncer's folder, not the guide's")
+    init: Path | None = Field(None, description="begin with this voice folder's weights, not at random")
+    learning_rate: float = Field(1.5e-3, gt=0, description="at its highest")
+    weight_decay: float = Field(1e-3, ge=0, description="on matrices; never on norms and biases")
+    save_dtype: Literal["float16", "float32"] = Field("float16", description="of the published weights")
+
+
+def main(args: Args, settings: AudioSettings) -> str:
+    name = name_of(args)
+    folder = prepare_folder(args, settings.data_dir, name)
+    guide = None
+    if not (args.vocoder and args.pronouncer and all(is_prepared(path) for path in args.dataset)):
+        guide = Voice.from_pretrained(Sources(settings).fetch(args.guide).folder)
+    dataset = prepare(args, folder, speaking(guide) if guide else _unasked, "speaking")
+    voice = build(args, guide, dataset)
+    speakers = indexed(voice.speakers) if len(voice.speakers) > 1 else {}
+    train, validation = (
+        VoiceRows(dataset.shards, places, voice.numbers, speakers, voice.scale, args.batch_size)
+        for places in (dataset.train, dataset.validation)
+    )
+    state = Run(by_rows(args), VoiceLoss(voice.acoustic).train(), train, validation, folder).start()
+    card = {
+        "service": "audio",
+        "trainer": "voice-scratch",
+        "dataset_sha256": dataset.sha256,
+        "clips": len(dataset.train),
+        "parameters": voice.acoustic.num_parameters(),
+    }
+    voice.acoustic.to(getattr(torch, args.save_dtype)).float().eval()  # compared as it is saved
+
+    def save(target: Path) -> None:
+        voice.acoustic.to(getattr(torch, args.save_dtype))
+        voice.save_pretrained(target)
+        voice.acoustic.float()
+
+    return finish(args, settings.data_dir, name, folder, state, save, card, same_speaking(voice, dataset, card))
+
+
+def build(args: Args, guide: Voice | None, dataset: Dataset) -> Voice:
+    """In the scale of the vocoder, with all phonemes of the pronouncer."""
+    if args.init:
+        return Voice.from_pretrained(args.init)
+    vocoder = guide.vocoder if args.vocoder is None and guide else load_vocoder(_given(args.vocoder))
+    pronouncer = (
+        guide.pronouncer if args.pronouncer is None and guide else Pronouncer.from_pretrained(_given(args.pronouncer))
+    )
+    shards = dataset.shards
+    said = {name for place in range(len(shards)) for name in shards.row(place)["phonemes"]}
+    phonemes = [PAD, UNKNOWN, *sorted(said | set(pronouncer.config.phonemes))]
+    speakers = sorted({shards.row(place)["voice"] for place in range(len(shards))})
+    torch.manual_seed(args.seed)
+    acoustic = FastSpeech2ConformerModel(acoustic_config(args.preset, len(phonemes), len(speakers), BINS))
+    return Voice(acoustic, vocoder, pronouncer, phonemes, speakers)
+
+
+def _given(folder: Path | None) -> Path:
+    assert folder is not None  # else there is a guide
+    return folder
+
+
+def _unasked(clip: Clip) -> Made:
+    raise InvalidRequest("these are no prepared clips", param="dataset")
