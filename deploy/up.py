@@ -27,7 +27,7 @@ SETTLED_S = 1.0
 STEADY_S = 60.0  # a service that lived this long restarts without a pause
 LONGEST_PAUSE_S = 30.0
 PR_SET_PDEATHSIG = 1
-PORTS = {"text": 8001, "image": 8002}
+PORTS = {"text": 8001, "image": 8002, "audio": 8004}
 """modality -> where its service listens; a new one is one row."""
 BRIEF = {"prompt": "Coffee place called Blue Door, 20% off", "platform": "instagram", "format": "square"}
 

@@ -110,6 +110,28 @@ class UnifiedAI:
     def delete_face(self, face_id: str) -> None:
         self._send("DELETE", f"/v1/faces/{quote(face_id, safe='')}")
 
+    def generate_speech(self, text: str, *, format: str = "wav", **options: Any) -> bytes:
+        """The text read out; options are those of /v1/audio/speech (model, voice, speed, instructions …)."""
+        body = {"input": text, "response_format": format, "stream": False, **options}
+        return self._receive("/v1/audio/speech", body)
+
+    def generate_music(self, prompt: str, duration: float = 10.0, *, format: str = "wav", **options: Any) -> bytes:
+        """Music as long as `duration`, in seconds; options are those of /v1/audio/generate (mood, style, key, tempo,
+        instruments, seed …), `mode="effects"` among them, and `format="midi"` for the notes."""
+        body = {"mode": "music", "prompt": prompt, "duration": duration, "response_format": format, **options}
+        return self._receive("/v1/audio/generate", body)
+
+    def transcribe(self, path: str | Path, **options: str) -> str:
+        """What is said in the recording; options are those of /v1/audio/transcriptions (model, language …)."""
+        sound = Path(path)
+        files: dict[str, Any] = {"file": (sound.name, sound.read_bytes())}
+        files |= {name: (None, value) for name, value in options.items()}
+        return str(self._send("POST", "/v1/audio/transcriptions", files=files)["text"])
+
+    def save_audio(self, audio: bytes, path: str | Path) -> Path:
+        """Write the sound to `path`, whole or not at all."""
+        return self.save_image(audio, path)
+
     def list_models(self) -> list[str]:
         return [model["id"] for model in self._send("GET", "/v1/models")["data"]]
 
@@ -121,6 +143,10 @@ class UnifiedAI:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _receive(self, path: str, body: Mapping[str, Any]) -> bytes:
+        with closing(self._open("POST", path, body)) as reply, _translated():
+            return reply.read()
 
     def _send(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, files: Files | None = None

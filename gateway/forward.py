@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from gateway.heard import written_down
 from gateway.stored import KeepingText, keeping
 from gateway.text import STREAMED, Text, TextPath
 from shared.asgi import Receive, Scope, Send
-from shared.body import json_object
+from shared.body import encode, json_object
 from shared.errors import InvalidRequest
 from shared.events import ClientLeft, send_events, while_connected
 from shared.logs import note
+
+RECORDED = b'"input_audio"'
+"""Stands in a body with recordings in it."""
 
 
 class Forward:
@@ -27,6 +31,12 @@ class Forward:
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false", param="stream")
         asked_to_keep = body.get("store") is not None and self.path == "chat/completions"
+        if RECORDED in scope["body"] and self.path == "chat/completions" and offered.provider == "custom":
+            audio = scope["app"].state.adapter.audio
+            if audio is not None:  # else the model says that it hears nothing
+                async with while_connected(receive):
+                    body = await written_down(body, audio)
+                scope["body"] = encode(body)
         text = keeping(scope, offered, body) if asked_to_keep else offered
         if stream:
             await send_events(scope, receive, send, text.stream(self.path, body))

@@ -15,7 +15,11 @@ PURPOSE = "assistants_output"
 """OpenAI's name for files that a model made; its clients know a closed set."""
 MOST_BYTES = 256 << 20
 MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
-SUFFIXES: Mapping[str, str] = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
+SOUNDS = {
+    "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/flac": ".flac", "audio/ogg": ".ogg", "audio/opus": ".opus",
+    "audio/aac": ".aac", "audio/pcm": ".pcm", "audio/midi": ".mid",
+}  # fmt: skip
+SUFFIXES: Mapping[str, str] = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", **SOUNDS}
 """media type -> what a file's name ends with; another modality adds its own."""
 
 
@@ -23,6 +27,8 @@ async def keep(files: FileStore, key_id: str, data: bytes, media_type: str, expi
     """Raises StorageFull."""
     with files.draft(MOST_BYTES, "prompt") as draft:
         await asyncio.to_thread(_write, draft, data)
+        if media_type not in SUFFIXES:
+            raise UpstreamFailed(f"the upstream's answer is {media_type[:40]}, which is not kept")
         name = media_type.partition("/")[0] + SUFFIXES[media_type]
         return files.put(key_id, draft, name, PURPOSE, media_type, expires_after_s)
 

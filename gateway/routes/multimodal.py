@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from gateway.audio import Audio
 from gateway.generated import PURPOSE, described, file_id, find
 from gateway.images import Images
 from gateway.keys import Key, caller
-from gateway.multimodal import image
+from gateway.multimodal import audio, image
 from gateway.names import merged
 from gateway.routes.files import Files, send_file
 from gateway.text import Text
@@ -35,13 +36,13 @@ class Operation:
 OPERATIONS: Mapping[str, Operation] = {
     "generate_image": Operation("image", image.router),
     "generate_video": Operation("video"),
-    "generate_audio": Operation("audio"),
+    "generate_audio": Operation("audio", audio.router),
     "ask_question": Operation("vision"),
     "understand_content": Operation("vision"),
     "upload_face": Operation("face"),
 }
 Caller = Annotated[Key, Depends(caller)]
-Offered = dict[str, Text | Images]
+Offered = dict[str, Text | Images | Audio]
 router = APIRouter(prefix="/api/v1/multimodal", tags=["multimodal"])
 
 

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from shared.wire.audio import Encoding
 from shared.wire.images import FacedImageGenerate
 from shared.wire.text import NotOffered, Wire
 
@@ -23,6 +24,20 @@ class GenerateImage(FacedImageGenerate):
     stream: NotOffered = None
     partial_images: NotOffered = None
     response_format: NotOffered = None
+
+
+class GenerateAudio(Wire):
+    """`duration` in seconds is for music and effects; `voice`, `speed` and `instructions` are for speech."""
+
+    prompt: str = Field(min_length=1, max_length=100_000)
+    mode: Literal["music", "speech", "effects"]
+    duration: float | None = Field(None, gt=0, le=600)
+    model: str | None = None
+    voice: str | None = Field(None, max_length=200)
+    speed: float | None = Field(None, ge=0.25, le=4.0)
+    instructions: str | None = Field(None, max_length=4096)
+    response_format: Encoding | None = Field(None, description="mp3 unless asked otherwise")
+    seed: int | None = Field(None, ge=0, lt=2**63)
 
 
 class Generated(Wire):

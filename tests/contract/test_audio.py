@@ -1,5 +1,6 @@
 """Every provider of audio behaves the same, with OpenAI's own client; a new row is tested by being there."""
 
+import base64
 import io
 import json
 import wave
@@ -142,6 +143,47 @@ async def test_voices(client: httpx.AsyncClient, app: FastAPI) -> None:
     assert (spoken.status_code, spoken.json()["error"]["code"]) == (404, "voice_not_found")
     gone = await api.audio.voices.delete(made.id)
     assert gone.deleted and gone.object == "audio.voice.deleted"
+
+
+@pytest.mark.parametrize("mode", ["speech", "music", "effects"])
+async def test_generate_audio(client: httpx.AsyncClient, provider: str, mode: str) -> None:
+    body = {"prompt": SAY, "mode": mode, "duration": 2, "response_format": "wav"}
+    answer = await client.post("/api/v1/multimodal/generate_audio", json=body)
+    if provider == "openai" and mode != "speech":
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_by_provider")
+        return
+    made = answer.json()
+    assert made["media_type"] == "audio/wav" and made["filename"].endswith(".wav"), made
+    found = await client.get(f"/api/v1/multimodal/download/{made['filename']}")
+    assert found.content[:4] == b"RIFF" and len(found.content) == made["size_bytes"]
+    listed = (await client.get("/api/v1/multimodal/list_generated")).json()["data"]
+    assert [file["filename"] for file in listed] == [made["filename"]]
+    assert (await client.delete(f"/api/v1/multimodal/delete/{made['filename']}")).json()["deleted"]
+
+
+async def test_audio_is_among_the_capabilities(client: httpx.AsyncClient, provider: str) -> None:
+    row = (await client.get("/api/v1/multimodal/capabilities")).json()["operations"]["generate_audio"]
+    assert (row["offered"], row["provider"]) == (True, provider)
+
+
+def turn(data: str) -> dict[str, Any]:
+    part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+    content = [{"type": "text", "text": "What is said here?"}, part]
+    return {"model": "recall", "messages": [{"role": "user", "content": content}]}
+
+
+async def test_a_turn_may_be_a_recording(upstreams: Upstreams, tmp_path: Path) -> None:
+    both = {name: MODALITIES[name](urls=(upstreams.custom,)) for name in ("text", "audio")}
+    app = create_gateway(upstreams.settings("custom", tmp_path, modalities=both))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
+    async with client, app.router.lifespan_context(app):
+        answer = await client.post("/v1/chat/completions", json=turn(base64.b64encode(sound()).decode()))
+        told = answer.json()["choices"][0]["message"]["content"]
+        assert f"transcriptions of {len(sound())} bytes" in told and "What is said here?" in told
+        for data in ("%%%", base64.b64encode(b"no sound").decode()):
+            refused = (await client.post("/v1/chat/completions", json=turn(data))).json()["error"]
+            assert refused["param"] == "messages[0].content[1].input_audio.data", refused
 
 
 @pytest.mark.parametrize(

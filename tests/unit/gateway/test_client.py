@@ -1,6 +1,8 @@
 """UnifiedAI against a real HTTP process, and its retry rule, request by request."""
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -191,3 +193,20 @@ def test_an_error_in_the_middle_of_a_stream():
         for piece in ai.stream_chat(HELLO):
             pieces.append(piece)
     assert pieces == ["so"]
+
+
+def test_sounds_are_made_and_saved(tmp_path: Path):
+    ai, seen = scripted(httpx.Response(200, content=b"RIFFspeech"), httpx.Response(200, content=b"RIFFmusic"))
+    path = ai.save_audio(ai.generate_speech("hello", voice="alloy"), tmp_path / "new" / "a.wav")
+    assert path.read_bytes() == b"RIFFspeech" and [each.name for each in path.parent.iterdir()] == ["a.wav"]
+    assert ai.generate_music("calm piano", 3, key="D minor") == b"RIFFmusic"
+    bodies = [json.loads(request.content) for request in seen]
+    assert bodies[0] == {"input": "hello", "response_format": "wav", "stream": False, "voice": "alloy"}
+    assert bodies[1]["duration"] == 3 and bodies[1]["key"] == "D minor" and bodies[1]["mode"] == "music"
+
+
+def test_a_recording_is_transcribed(tmp_path: Path):
+    ai, seen = scripted(httpx.Response(200, json={"text": "good morning"}))
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    assert ai.transcribe(tmp_path / "a.wav", language="en") == "good morning"
+    assert b'name="language"' in seen[0].content and b'filename="a.wav"' in seen[0].content
