@@ -1,4 +1,4 @@
-// OpenAI's client for Node: chat, completions, responses, conversations, embeddings, files, uploads, models.
+// OpenAI's client for Node: chat, completions, responses, conversations, embeddings, files, uploads, models, images.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import OpenAI, { toFile } from 'openai'
@@ -187,4 +187,19 @@ test('leaving a stream', async () => {
     for await (const chunk of stream) { assert.ok(chunk.id); break }
   }
   assert.ok((await client.chat.completions.create(ask)).choices)
+})
+
+test('images', async (t) => {
+  const names = (await all(await client.models.list())).map((found) => found.id)
+  if (!names.includes('starter-image')) return t.skip('no image service runs')
+  const asked = { model: 'starter-image', prompt: 'a red cup', size: '128x128' }
+  const made = await client.images.generate(asked)
+  assert.ok(made.data[0].b64_json)
+  const events = await all(await client.images.generate({ ...asked, stream: true, partial_images: 1 }))
+  assert.equal(events.at(-1).type, 'image_generation.completed')
+  const picture = await toFile(Buffer.from(made.data[0].b64_json, 'base64'), 'cup.png', { type: 'image/png' })
+  const edited = await client.images.edit({ ...asked, image: [picture], prompt: 'a blue cup' })
+  assert.ok(edited.data[0].b64_json)
+  const address = await client.images.generate({ ...asked, response_format: 'url' })
+  assert.equal((await fetch(address.data[0].url)).status, 200)
 })
