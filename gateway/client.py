@@ -102,10 +102,17 @@ class UnifiedAI:
         draft.write_bytes(image)
         return draft.replace(path)
 
-    def upload_face(self, path: str | Path) -> str:
-        """The id under which the person in the photo is kept."""
-        photo = Path(path)
-        return str(self._send("POST", "/v1/faces", files={"image": (photo.name, photo.read_bytes())})["id"])
+    def upload_face(self, path: str | Path, index: int | None = None) -> str:
+        """The id under which the person in the photo is kept; `index` chooses among several, 0 is the widest face."""
+        fields = None if index is None else {"index": str(index)}
+        return str(self._send("POST", "/v1/faces", fields, _picture(path))["id"])
+
+    def compose_face(self, face_id: str, picture: str | Path, **options: Any) -> bytes:
+        """The picture with the person in it; options: face_blend, output_format, output_compression, x, size."""
+        names = {"x": "placement[x]", "size": "placement[size]"}
+        fields = {"face_id": face_id, **{names.get(name, name): str(value) for name, value in options.items()}}
+        answer = self._send("POST", "/v1/faces/compose", fields, _picture(picture))
+        return base64.b64decode(answer["data"][0]["b64_json"])
 
     def delete_face(self, face_id: str) -> None:
         self._send("DELETE", f"/v1/faces/{quote(face_id, safe='')}")
@@ -158,11 +165,15 @@ class UnifiedAI:
     def _open(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, files: Files | None = None
     ) -> httpx.Response:
-        """The reply with its headers read and its body still to come; retried while that may help."""
+        """The reply with its headers read and its body still to come; retried while that may help.
+
+        With `files` the body is a form.
+        """
+        sent: dict[str, Any] = {"data": body, "files": files} if files else {"json": body}
         for attempt in range(self.max_retries + 1):
             last = attempt == self.max_retries
             headers = {"x-stainless-retry-count": str(attempt)}
-            request = self._http.build_request(method, path, json=body, files=files, headers=headers)
+            request = self._http.build_request(method, path, headers=headers, **sent)
             try:
                 with _translated():
                     reply = self._http.send(request, stream=True)
@@ -178,6 +189,11 @@ class UnifiedAI:
                 raise error
             time.sleep(_delay_s(attempt, error.retry_after_s))
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _picture(path: str | Path) -> Files:
+    path = Path(path)
+    return {"image": (path.name, path.read_bytes())}
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import ValidationError
 
+from gateway.faces.sources import with_placement
 from gateway.images import ImageCall
 from gateway.pictures import Seen, fetch, see
 from shared.app import from_validation
@@ -13,7 +14,7 @@ from shared.body import json_object
 from shared.errors import InvalidRequest
 from shared.files import FileStore
 from shared.multipart import Form, FormFile, read_form
-from shared.wire.images import MAX_INPUTS, PROMPT_CHARS, EditFields, ImageEdit, ImageVariation, Output
+from shared.wire.images import MAX_INPUTS, PROMPT_CHARS, FacedEditFields, ImageEdit, ImageVariation, Output
 
 FORM_BYTES = 64 << 20
 """All pictures of one form together: they are held in memory until the answer is there."""
@@ -28,18 +29,18 @@ class Asked:
     call: ImageCall
 
 
-async def read_edit(request: Request, files: FileStore, key_id: str) -> Asked:
-    """Raises InvalidRequest, TooLarge or NotFound, by the field's name."""
+async def read_edit(request: Request, files: FileStore, key_id: str) -> tuple[Asked, FacedEditFields]:
+    """What to ask for, and what was said. Raises InvalidRequest, TooLarge or NotFound, by the field's name."""
     if (request.headers.get("content-type") or "").lower().startswith("multipart/"):
         form = await _form(request)
-        wanted = _checked(EditFields, form)
+        wanted = _checked(FacedEditFields, form)
         images = [file for file in form.files if file.param != "mask"]
         if not 1 <= len(images) <= MAX_INPUTS:
             raise InvalidRequest(f"send 1 to {MAX_INPUTS} pictures as `image` or `image[]`", param="image")
         alone = len(images) == 1
         seen = [await see(bytes(file.data), "image" if alone else f"image[{i}]") for i, file in enumerate(images)]
         mask = await _form_mask(form)
-        return Asked(wanted, _edit(dict(form.fields), seen, mask))
+        return Asked(wanted, _edit(dict(form.fields), seen, mask)), wanted
     body = json_object(request.scope)
     try:
         edit = ImageEdit.model_validate(body)
@@ -54,7 +55,7 @@ async def read_edit(request: Request, files: FileStore, key_id: str) -> Asked:
         seen.append(await see(data, param))
     mask = seen.pop() if edit.mask else None
     fields = {name: value for name, value in body.items() if name not in ("images", "mask")}
-    return Asked(edit, _edit(fields, seen, mask))
+    return Asked(edit, _edit(fields, seen, mask)), edit
 
 
 async def read_variation(request: Request) -> Asked:
@@ -79,7 +80,7 @@ async def _form_mask(form: Form) -> Seen | None:
 
 def _checked(kind: type[Fields], form: Form) -> Fields:
     try:
-        return kind.model_validate_strings(form.fields)
+        return kind.model_validate_strings(with_placement(form.fields))
     except ValidationError as error:
         raise from_validation(error.errors(), form.fields) from None
 

@@ -170,7 +170,7 @@ def _streamed_limits(settings: Settings) -> dict[str, int]:
     files = {
         "/v1/files": settings.file_limit_bytes,
         "/v1/uploads/[^/]+/parts": PART_LIMIT_BYTES,
-        "/v1/faces(/compose)?": PHOTO_LIMIT_BYTES,
+        "/v1/faces(/compose)?|/api/v1/multimodal/upload_face": PHOTO_LIMIT_BYTES,
         "/v1/images/(edits|variations)": FORM_BYTES,
         "/v1/audio/(transcriptions|translations|voices)": audio.AUDIO_BYTES,
     }

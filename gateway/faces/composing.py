@@ -110,9 +110,14 @@ class Faces:
         return facts["size"], made
 
 
+def offered() -> bool:
+    """Whether the gateway was installed with the means."""
+    return importlib.util.find_spec("cv2") is not None
+
+
 def check_offered() -> None:
-    """Raises UnsupportedByProvider where the gateway was installed without the means."""
-    if importlib.util.find_spec("cv2") is None:
+    """Raises UnsupportedByProvider."""
+    if not offered():
         raise UnsupportedByProvider("faces are not offered: the gateway is installed without its extra `faces`")
 
 

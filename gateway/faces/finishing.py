@@ -62,4 +62,5 @@ def put_face(
     if width * height > MOST_PIXELS:
         raise TooLarge(f"with a face a picture may have {MOST_PIXELS:,} pixels", param="size", code="image_too_large")
     how = Composition.asked(said)
-    return {name: value for name, value in fields.items() if name not in OURS}, PutIn(faces, key_id, said.face_id, how)
+    told = {name: value for name, value in fields.items() if name.partition("[")[0] not in OURS}
+    return told, PutIn(faces, key_id, said.face_id, how)

@@ -37,7 +37,7 @@ async def sent(
     with request.app.state.faces.store.draft(PHOTO_LIMIT_BYTES, "image") as draft:
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
             fields, _ = await read_upload(request, "image", draft)
-            said = _validated(in_form, _nested(fields), strings=True)
+            said = _validated(in_form, with_placement(fields), strings=True)
             with draft.path.open("rb") as file:
                 yield said, Sent(file)
         else:
@@ -87,7 +87,7 @@ def _validated(kind: type[Fields], body: dict[str, Any], strings: bool = False) 
         raise from_validation(error.errors(), body) from None
 
 
-def _nested(fields: dict[str, str]) -> dict[str, Any]:
+def with_placement(fields: dict[str, str]) -> dict[str, Any]:
     """`placement` of a form: as JSON, or as `placement[x]`."""
     body: dict[str, Any] = {name: value for name, value in fields.items() if not name.startswith("placement")}
     parts = {name[10:-1]: value for name, value in fields.items() if name[:10] == "placement[" and name[-1] == "]"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -11,6 +11,7 @@ from gateway.faces.composing import Composition, Faces
 from gateway.faces.sources import sent
 from gateway.faces.store import StoredFace
 from gateway.keys import Key, caller
+from shared.body import encode
 from shared.events import while_connected
 from shared.wire.faces import (
     ComposeFields,
@@ -22,7 +23,8 @@ from shared.wire.faces import (
     FaceObject,
     FaceRequest,
 )
-from shared.wire.images import Image, ImagesResponse
+from shared.wire.images import ImagesResponse
+from shared.wire.text import Wire
 
 
 async def faces_of(request: Request) -> Faces:
@@ -35,31 +37,50 @@ OwnFaces = Annotated[Faces, Depends(faces_of)]
 router = APIRouter(prefix="/v1/faces", tags=["faces"])
 
 
-def _body(in_form: type[FaceFields | ComposeFields], in_json: type[FaceRequest | ComposeRequest]) -> dict[str, Any]:
+def takes(in_form: type[FaceFields | ComposeFields], in_json: type[FaceRequest | ComposeRequest]) -> dict[str, Any]:
     """The request as OpenAPI describes it: a form with a file, or JSON."""
-    form = in_form.model_json_schema()
+    form = _whole(in_form)
     form["properties"]["image"] = {"type": "string", "format": "binary"}
     form["required"] = [*form.get("required", []), "image"]
-    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": in_json.model_json_schema()}}
+    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": _whole(in_json)}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-@router.post("", openapi_extra=_body(FaceFields, FaceRequest))
+def _whole(kind: type[Wire]) -> dict[str, Any]:
+    """Its schema without references, which would lead nowhere inside the document."""
+    schema = kind.model_json_schema()
+    named: dict[str, Any] = schema.pop("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inlined(each) for each in cast(list[Any], part)]
+        if not isinstance(part, dict):
+            return part
+        found = cast(dict[str, Any], part)
+        if "$ref" in found:
+            return named[found["$ref"].rpartition("/")[2]]
+        return {name: inlined(value) for name, value in found.items()}
+
+    return inlined(schema)
+
+
+@router.post("", openapi_extra=takes(FaceFields, FaceRequest))
 async def create(request: Request, key: Caller, faces: OwnFaces) -> FaceObject:
     """Keep the person in a photo, whose face has to look at the camera; `index` chooses among several."""
     async with sent(request, key, FaceFields, FaceRequest) as (said, photo), while_connected(request.receive):
         face = await faces.add(key.id, photo, said.index)
-    return _shown(face)
+    return shown(face)
 
 
-@router.post("/compose", openapi_extra=_body(ComposeFields, ComposeRequest))
-async def compose(request: Request, key: Caller, faces: OwnFaces) -> ImagesResponse:
+@router.post("/compose", response_model=ImagesResponse, openapi_extra=takes(ComposeFields, ComposeRequest))
+async def compose(request: Request, key: Caller, faces: OwnFaces) -> Response:
     """A picture of one's own with an uploaded face in it."""
     async with sent(request, key, ComposeFields, ComposeRequest) as (said, picture), while_connected(request.receive):
         how = Composition.asked(said)
         size, made = await faces.compose(key.id, said.face_id, picture, how, base64=True)
-    data = [Image(b64_json=made.decode("ascii"), seed=None)]
-    return ImagesResponse(created=int(time.time()), data=data, output_format=how.format, size=size)
+    data = [{"b64_json": made.decode("ascii")}]
+    body = {"created": int(time.time()), "data": data, "output_format": how.format, "size": size}
+    return Response(encode(body), media_type="application/json")
 
 
 @router.get("")
@@ -71,14 +92,14 @@ async def list_faces(
     order: Literal["asc", "desc"] = "desc",
 ) -> FaceList:
     found, more = faces.store.list(key.id, after, limit, order)
-    data = [_shown(face) for face in found]
+    data = [shown(face) for face in found]
     ends = (data[0].id, data[-1].id) if data else (None, None)
     return FaceList(data=data, first_id=ends[0], last_id=ends[1], has_more=more)
 
 
 @router.get("/{face_id}")
 async def get(face_id: str, key: Caller, faces: OwnFaces) -> FaceObject:
-    return _shown(faces.store.get(key.id, face_id))
+    return shown(faces.store.get(key.id, face_id))
 
 
 @router.get("/{face_id}/content", response_class=Response)
@@ -97,7 +118,7 @@ async def delete(face_id: str, key: Caller, faces: OwnFaces) -> FaceDeleted:
     return FaceDeleted(id=face_id)
 
 
-def _shown(face: StoredFace) -> FaceObject:
+def shown(face: StoredFace) -> FaceObject:
     left, top, width, height = face.box
     return FaceObject(
         id=face.id,

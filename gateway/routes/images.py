@@ -1,6 +1,7 @@
 """/v1/images: pictures from words, from pictures, and where they lie for an hour."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -18,11 +19,15 @@ from shared.wire.images import FacedImageGenerate, ImagesResponse
 
 BINARY = {"type": "string", "format": "binary"}
 TEXTS = {name: {"type": "string"} for name in ("model", "size", "response_format", "output_format")}
+FACE: dict[str, Any] = {
+    "face_id": {"type": "string"},
+    "face_blend": {"type": "number", "minimum": 0, "maximum": 1},
+}
 COUNT = {"n": {"type": "integer", "minimum": 1, "maximum": 10}}
 EDIT_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["image", "prompt"],
-    "properties": {"image": BINARY, "mask": BINARY, "prompt": {"type": "string"}, **COUNT, **TEXTS},
+    "properties": {"image": BINARY, "mask": BINARY, "prompt": {"type": "string"}, **COUNT, **TEXTS, **FACE},
 }
 REF: dict[str, Any] = {
     "type": "object",
@@ -39,6 +44,7 @@ EDIT_JSON: dict[str, Any] = {
         "prompt": {"type": "string", "minLength": 1},
         **COUNT,
         **TEXTS,
+        **FACE,
     },
 }
 VARIATION: dict[str, Any] = {"type": "object", "required": ["image"], "properties": {"image": BINARY, **COUNT, **TEXTS}}
@@ -82,7 +88,9 @@ async def generate(body: FacedImageGenerate, request: Request, key: Caller) -> R
 )
 async def edit(request: Request, key: Caller, files: Files) -> Response:
     """Pictures from pictures and words: a form with files, or JSON with `images` by address or file id."""
-    return await answer(request, key, await read_edit(request, files, key.id))
+    asked, said = await read_edit(request, files, key.id)
+    fields, finish = put_face(request.app.state.faces, key.id, said, asked.call.fields)
+    return await answer(request, key, replace(asked, call=replace(asked.call, fields=fields)), finish)
 
 
 @router.post(

@@ -1,16 +1,17 @@
 """/api/v1/multimodal: what the models make in short calls, and the files that came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway.audio import Audio
+from gateway.faces.composing import offered
 from gateway.generated import PURPOSE, described, file_id, find
 from gateway.images import Images
 from gateway.keys import Key, caller
-from gateway.multimodal import audio, image
+from gateway.multimodal import audio, face, image
 from gateway.names import merged
 from gateway.routes.files import Files, send_file
 from gateway.text import Text
@@ -31,6 +32,8 @@ class Operation:
     modality: str
     router: APIRouter | None = None
     """None while nothing here can do it."""
+    done_here: Callable[[], bool] | None = None
+    """Whether the gateway can; None where a provider does it."""
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -39,7 +42,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "generate_audio": Operation("audio", audio.router),
     "ask_question": Operation("vision"),
     "understand_content": Operation("vision"),
-    "upload_face": Operation("face"),
+    "upload_face": Operation("face", face.router, offered),
 }
 Caller = Annotated[Key, Depends(caller)]
 Offered = dict[str, Text | Images | Audio]
@@ -101,6 +104,8 @@ async def delete(filename: str, key: Caller, files: Files) -> GeneratedDeleted:
 
 
 def _capability(row: Operation, parts: Offered) -> Capability:
+    if row.done_here is not None:
+        return Capability(modality=row.modality, offered=row.done_here())
     part = parts.get(row.modality)
     if row.router is None or part is None:
         return Capability(modality=row.modality, offered=False)

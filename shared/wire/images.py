@@ -92,10 +92,16 @@ class FacePlacement(Wire):
     size: float | None = Field(None, gt=0, le=1, description="how much of the picture's height the person takes")
 
 
-class FacedImageGenerate(ImageGenerate):
+class FaceWanted(Wire):
+    """What the gateway takes beside a service's own fields."""
+
     face_id: str | None = Field(None, max_length=100, description="an uploaded face that the picture is to show")
     face_blend: float | None = Field(None, ge=0, le=1, description="how far hair, neck and light are blended")
     placement: FacePlacement | None = None
+
+
+class FacedImageGenerate(FaceWanted, ImageGenerate):
+    pass
 
 
 class ImageRef(Wire):
@@ -118,9 +124,14 @@ class EditFields(ImageRequest):
     strength: float | None = Field(None, gt=0, le=1, description="how far from the picture one may go; 1: all new")
     input_fidelity: Literal["high", "low"] | None = Field(None, description="a hint; in-house `strength` says it")
     markup: NotOffered = None
+    face_id: NotOffered = None
 
 
-class ImageEdit(EditFields):
+class FacedEditFields(FaceWanted, EditFields):
+    pass
+
+
+class ImageEdit(FacedEditFields):
     """The same as JSON, pictures by reference."""
 
     images: list[ImageRef] = Field(min_length=1, max_length=MAX_INPUTS)
@@ -132,6 +143,7 @@ class ImageVariation(Output):
 
     output_format: Encoding | None = None
     strength: float | None = Field(None, gt=0, le=1)
+    face_id: NotOffered = None
 
 
 class TokenDetails(Wire):

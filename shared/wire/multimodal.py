@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.wire.audio import Encoding
+from shared.wire.faces import FaceObject
 from shared.wire.images import FacedImageGenerate
 from shared.wire.text import NotOffered, Wire
 
@@ -48,6 +49,10 @@ class Generated(Wire):
     media_type: str
     size_bytes: int
     model: str
+
+
+class UploadedFace(FaceObject):
+    face_id: str
 
 
 class GeneratedFile(Wire):

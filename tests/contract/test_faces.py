@@ -163,7 +163,41 @@ async def test_a_place_where_the_face_is_cut_off(client: httpx.AsyncClient, face
     check_error(await client.post(GENERATE, json=body), 400, "placement")
 
 
+async def test_the_short_calls(client: httpx.AsyncClient, script: ImageScript) -> None:
+    photo = io.BytesIO()
+    Image.fromarray(skimage.data.astronaut()).crop((90, 0, 370, 260)).save(photo, "PNG")
+    base = "/api/v1/multimodal"
+    face = (await client.post(f"{base}/upload_face", files={"image": ("me.png", photo.getvalue())})).json()
+    assert (await client.get(f"/v1/faces/{face['face_id']}")).json()["box"] == face["box"]
+    assert (await client.get(f"{base}/capabilities")).json()["operations"]["upload_face"]["offered"]
+    asked = {"prompt": "a street", "width": 256, "height": 256, "face_id": face["face_id"], "face_blend": 1}
+    made = (await client.post(f"{base}/generate_image", json=asked)).json()
+    shown = Image.open(io.BytesIO((await client.get(made["url"])).content))
+    assert len(shown.convert("RGB").getcolors(1 << 20) or []) > 1000 and not OURS & set(script.seen[-1][1])
+    check_error(await client.post(f"{base}/generate_image", json=asked | {"width": 8192, "height": 2048}), 413, "size")
+    check_error(await client.post(f"{base}/upload_face", files={"image": ("a", b"no picture")}), 400, "image")
+
+
 async def test_an_upstream_s_picture_that_cannot_be_read(app: FastAPI, client: httpx.AsyncClient, face_id: str) -> None:
     for b64 in ("not base64", base64.b64encode(picture()[:40]).decode()):
         with pytest.raises(UpstreamFailed):
             await PutIn(app.state.faces, "local", face_id, Composition())(b64)
+
+
+@pytest.mark.parametrize("as_form", [True, False])
+async def test_edits_take_a_face_too(
+    client: httpx.AsyncClient, script: ImageScript, face_id: str, person: Cutout, as_form: bool
+) -> None:
+    if as_form:
+        fields = {"prompt": "dusk", "face_id": face_id, "face_blend": "0.5", "placement[x]": "0.6"}
+        answer = await client.post("/v1/images/edits", data=fields, files={"image": ("a.png", picture())})
+    else:
+        source = {"image_url": f"data:image/png;base64,{base64.b64encode(picture()).decode()}"}
+        body = {"prompt": "dusk", "face_id": face_id, "face_blend": 0.5, "placement": {"x": 0.6}, "images": [source]}
+        answer = await client.post("/v1/images/edits", json=body)
+    assert answer.status_code == 200, answer.text
+    made = np.asarray(opened(answer.json()["data"][0]["b64_json"]))
+    assert np.abs(made - expected(person, (0, 0, 0), 0.5, x=0.6)).max() <= 1
+    assert not any(name.startswith(("face", "placement")) for name in script.seen[-1][1])
+    files = {"image": ("a.png", picture())}
+    check_error(await client.post("/v1/images/variations", data={"face_id": face_id}, files=files), 400, "face_id")

@@ -290,6 +290,13 @@ def test_without_opencv_faces_are_not_offered(client: TestClient, monkeypatch: p
     assert refusal(answer, 400, None)["code"] == "unsupported_by_provider"
 
 
+def test_the_document_describes_the_request_without_loose_ends(client: TestClient):
+    body = client.get("/openapi.json").json()["paths"]["/v1/faces/compose"]["post"]["requestBody"]["content"]
+    assert "$ref" not in json.dumps(body) and set(body) == {"multipart/form-data", "application/json"}
+    assert body["multipart/form-data"]["schema"]["required"] == ["face_id", "image"]
+    assert "x" in body["application/json"]["schema"]["properties"]["placement"]["anyOf"][0]["properties"]
+
+
 def test_openai_s_client_reaches_the_routes(client: TestClient, face: dict[str, Any], secrets: dict[str, str]):
     http: Any = client
     api = openai.OpenAI(api_key=secrets["me"], base_url="http://testserver/v1", http_client=http, max_retries=0)
