@@ -41,6 +41,8 @@ class Batcher:
         self._painter, self._slots, self._queue_size = painter, slots, queue_size
         self._waiting: deque[Job] = deque()
         self._groups: dict[tuple[str, int, int], list[Job]] = {}
+        self._beginning: list[Job] = []
+        """At most one: it waits no more, and is in no group yet."""
         self._wake = threading.Condition()
         self._closed = False
         self.made = 0
@@ -84,7 +86,7 @@ class Batcher:
         return sum(not job.cancelled for job in self._started())
 
     def _started(self) -> list[Job]:
-        return [job for jobs in list(self._groups.values()) for job in list(jobs)]
+        return [*self._beginning, *(job for jobs in list(self._groups.values()) for job in list(jobs))]
 
     # in the batcher's thread
 
@@ -117,15 +119,18 @@ class Batcher:
             taken = sum(job.cost for job in self._started())
             if taken and taken + self._waiting[0].cost > self._slots:
                 return None
-            return self._waiting.popleft()
+            job = self._waiting.popleft()
+            self._beginning = [job]
+            return job
 
     def _begin(self, job: Job) -> None:
         try:
             self._painter.begin(job)
         except Exception as error:  # this picture's alone: the others and the thread go on
             self._fail(job, error)
-            return
-        self._groups.setdefault(job.group, []).append(job)
+        else:
+            self._groups.setdefault(job.group, []).append(job)
+        self._beginning = []
 
     def _step(self, key: tuple[str, int, int]) -> None:
         jobs = [job for job in self._groups[key] if not job.cancelled]
