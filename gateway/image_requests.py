@@ -8,12 +8,13 @@ from pydantic import ValidationError
 
 from gateway.faces.sources import with_placement
 from gateway.images import ImageCall
-from gateway.pictures import Seen, fetch, see
+from gateway.pictures import Seen, see
 from shared.app import from_validation
 from shared.body import json_object
 from shared.errors import InvalidRequest
 from shared.files import FileStore
 from shared.multipart import Form, FormFile, read_form
+from shared.references import fetch
 from shared.wire.images import MAX_INPUTS, PROMPT_CHARS, FacedEditFields, ImageEdit, ImageVariation, Output
 
 FORM_BYTES = 64 << 20

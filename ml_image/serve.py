@@ -26,6 +26,7 @@ from shared.errors import InvalidRequest, NotFound, NotReady, ServiceError
 from shared.events import send_events, while_connected
 from shared.jobs.desk import Desk
 from shared.jobs.requests import Trainer
+from shared.jobs.routes import TheCaller
 from shared.jobs.routes import router as fine_tuning
 from shared.logs import configure_logging
 from shared.sources.routes import model_fields
@@ -103,9 +104,11 @@ async def generate(body: ImageGenerate, request: Request, service: TheService) -
 
 
 @router.post("/v1/images/edits", response_model=ImagesResponse)
-async def edit(request: Request, service: TheService) -> Response:
-    """A form with `image` and perhaps `mask`; what the mask leaves opaque keeps its very pixels."""
-    body, edit = await forms.read_edit(request.receive, request.scope)
+async def edit(request: Request, service: TheService, who: TheCaller) -> Response:
+    """A form with `image` and perhaps `mask`, or JSON with `images: [{image_url or file_id}]`; what the mask leaves
+    opaque keeps its very pixels."""
+    desk: Desk = request.app.state.desk
+    body, edit = await forms.read_edit(request.receive, request.scope, (desk.files, who.owner))
     return await _answer(service, request, service.replies.from_words(body, edit), body)
 
 

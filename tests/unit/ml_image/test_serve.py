@@ -4,10 +4,13 @@ import base64
 import io
 import json
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -136,3 +139,86 @@ def test_models(client: TestClient) -> None:
     assert (model["family"], model["dtype"], model["loaded"]) == ("StableDiffusionPipeline", "float32", True)
     assert model["parameters"] > 100_000
     assert "ml_image_pictures_total" in client.get("/metrics").text
+
+
+def broken_files() -> dict[str, tuple[bytes, int]]:
+    """Name -> (what is sent as a picture, the status that it gets)."""
+    whole = png(photo())
+    huge = bytearray(whole)
+    huge[16:24] = (40_000).to_bytes(4, "big") * 2
+    huge[29:33] = zlib.crc32(bytes(huge[12:29])).to_bytes(4, "big")
+    frames = [Image.new("RGB", (32, 32), color) for color in ("red", "blue")]
+    animated = io.BytesIO()
+    frames[0].save(animated, "WEBP", save_all=True, append_images=frames[1:])
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("a.png", whole)
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    return {
+        "broken": (whole[: len(whole) // 2], 400),
+        "40000": (bytes(huge), 413),
+        "animated": (animated.getvalue(), 400),
+        "zip": (zipped.getvalue(), 400),
+        "svg": (svg, 400),
+        "empty": (b"", 400),
+    }
+
+
+@pytest.mark.parametrize("name", broken_files())
+def test_hostile_files_are_refused(client: TestClient, name: str) -> None:
+    data, status = broken_files()[name]
+    before = psutil.Process().memory_info().rss
+    for param in ("image", "mask"):
+        files = {"image": ("a.png", png(photo())), param: ("b.png", data)}
+        answer = client.post("/v1/images/edits", data={"prompt": "x", "steps": "1"}, files=files)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (status, param), answer.text
+        url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+        body = {"prompt": "x", "images": [{"image_url": url}]}
+        assert client.post("/v1/images/edits", json=body).status_code == status
+    assert psutil.Process().memory_info().rss - before < 300 * 2**20
+    assert client.post("/v1/images/generations", json=WANTED).status_code == 200
+
+
+def test_pictures_as_cameras_and_printers_make_them(client: TestClient) -> None:
+    upright = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(96, 64).save(upright, "JPEG", exif=exif)
+    printed = io.BytesIO()
+    photo(96, 64).convert("CMYK").save(printed, "JPEG")
+    for data, size in ((upright.getvalue(), "64x96"), (printed.getvalue(), "96x64")):
+        answer = client.post("/v1/images/edits", data={"prompt": "x", "steps": "2"}, files={"image": data})
+        assert answer.json()["size"] == size
+
+
+@pytest.mark.parametrize(
+    ("image", "status", "param"),
+    [
+        ({"image_url": "http://127.0.0.1:1/a.png"}, 400, "images[0].image_url"),
+        ({"image_url": "http://169.254.169.254/latest"}, 400, "images[0].image_url"),
+        ({"image_url": "file:///etc/passwd"}, 400, "images[0].image_url"),
+        ({"file_id": "file-nobody"}, 404, "images[0].file_id"),
+        ({}, 400, "images[0]"),
+    ],
+)
+def test_references_that_lead_nowhere(client: TestClient, image: Any, status: int, param: str) -> None:
+    answer = client.post("/v1/images/edits", json={"prompt": "x", "images": [image]})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (status, param), answer.text
+
+
+def test_edits_by_reference(client: TestClient) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(png(photo())).decode()}"
+    body = {"prompt": "a hat", "images": [{"image_url": url}], "steps": 2, "seed": 1}
+    by_url = client.post("/v1/images/edits", json=body).json()["data"][0]["b64_json"]
+    form = {"prompt": "a hat", "steps": "2", "seed": "1"}
+    by_form = client.post("/v1/images/edits", data=form, files={"image": png(photo())}).json()["data"][0]["b64_json"]
+    assert difference(picture_of(by_url), picture_of(by_form)) <= 1
+    two = body | {"images": [{"image_url": url}] * 2}
+    assert client.post("/v1/images/edits", json=two).json()["error"]["param"] == "images"
+
+
+def test_masks_that_say_nothing_are_refused(client: TestClient) -> None:
+    for mask in (Image.new("RGB", (64, 64)), Image.new("RGBA", (64, 64), (0, 0, 0, 255)), Image.new("RGBA", (32, 64))):
+        files = {"image": png(photo()), "mask": png(mask)}
+        answer = client.post("/v1/images/edits", data={"prompt": "x"}, files=files)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "mask")
