@@ -89,12 +89,13 @@ def from_midi(data: bytes, param: str | None = None) -> Score:
         raise InvalidRequest("a MIDI file without notes", param=param)
     meter = _meter(file, param)
     labels = dict(text.split("=", 1) for text in file.texts if "=" in text)
-    parts = _own_parts(file, meter) or _guessed_parts(file, meter, until)
+    own = _own_parts(file, meter)
+    parts = own or _guessed_parts(file, meter, until)
     last = max((note.start for part in parts for note in part.notes), default=-1)
     bars = last // METERS[meter] + 1
     if not bars:
         raise InvalidRequest("a MIDI file without notes that can be played", param=param)
-    tonic, mode = _key(file, parts)
+    tonic, mode = _key(file, parts, 0.0 if own else FITTING)
     parts = tuple(_folded(part, shift_of(tonic)) for part in parts)
     return Score(
         round(file.tempos[0][1], 3) if file.tempos else 120.0,
@@ -228,12 +229,12 @@ def _nearest(bar_ticks: int) -> list[int]:
     return [min(places, key=lambda place: abs(place - tick)) for tick in range(bar_ticks)]
 
 
-def _key(file: MidiFile, parts: tuple[Part, ...]) -> tuple[int, str]:
+def _key(file: MidiFile, parts: tuple[Part, ...], fitting: float) -> tuple[int, str]:
     signed = [
         ((sharps * 7 + (9 if minor else 0)) % 12, "minor" if minor else "major") for _, sharps, minor in file.keys
     ]
     for tonic, mode in signed[:1]:
-        if share_in_key(Score(120, "4/4", tonic, mode, 1, parts)) >= FITTING:
+        if share_in_key(Score(120, "4/4", tonic, mode, 1, parts)) >= fitting:
             return tonic, mode
     weights = np.zeros(12)
     for part in parts:

