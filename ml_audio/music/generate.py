@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ml_audio.music.brief import Brief, check, parts_of, read_prompt, settle
+from ml_audio.music.decoder import Decoder
 from ml_audio.music.grammar import Frame, Grammar
 from ml_audio.music.interchange import to_midi
 from ml_audio.music.score import Part, Score, bars_in
@@ -60,26 +60,21 @@ def write_score(
     return decode(sample(model, grammar, seed, temperature, top_p), tempo, tonic)
 
 
-@torch.inference_mode()
 def sample(model: Any, grammar: Grammar, seed: int, temperature: float, top_p: float) -> list[int]:
     """The ids of a whole piece, `end` included."""
     draw = np.random.default_rng(seed)
     head = len(grammar.frame.header)
+    decoder = Decoder(model, CONTEXT)
     ids: list[int] = []
-    seen: list[int] = []  # what lies in the cache
-    cache = None
     while True:
-        ids += grammar.given
+        feed = grammar.given
+        ids += feed
         if grammar.done:
             return ids
-        feed = grammar.given
-        if len(seen) + len(feed) > CONTEXT:
-            seen, cache = [], None
+        if decoder.filled + len(feed) > CONTEXT:
+            decoder.reset()
             feed = [*ids[:head], *ids[-KEPT:]]
-        out = model(input_ids=torch.tensor([feed], device=model.device), past_key_values=cache, use_cache=True)
-        seen += feed
-        cache = out.past_key_values
-        grammar.take(choose(out.logits[0, -1].float().cpu().numpy(), grammar.allowed(), draw, temperature, top_p))
+        grammar.take(choose(decoder.feed(feed), grammar.allowed(), draw, temperature, top_p))
 
 
 def choose(logits: np.ndarray, allowed: np.ndarray, draw: np.random.Generator, temperature: float, top_p: float) -> int:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ml_audio.music.brief import Brief, check, read_prompt, settle
+from ml_audio.music.decoder import Decoder
 from ml_audio.music.generate import choose, generate_music, write_score
 from ml_audio.music.interchange import from_midi
 from ml_audio.music.model import build, load, save
@@ -76,6 +77,17 @@ def test_a_piece_longer_than_the_context_goes_on(model, monkeypatch):
     monkeypatch.setattr("ml_audio.music.generate.KEPT", 48)
     score = write_score(model, settle(Brief(tempo_bpm=120.0, meter="4/4"), 40, random.Random(5)), 40, seed=5)
     assert score.bars == 20
+
+
+def test_the_fast_decoder_is_the_model(model):
+    ids = list(np.random.default_rng(1).integers(0, model.config.vocab_size, 40))
+    decoder = Decoder(model, 64)
+    parts = [decoder.feed(ids[:25]), *(decoder.feed([token]) for token in ids[25:])]
+    with torch.inference_mode():
+        expected = model(input_ids=torch.tensor([ids])).logits[0].numpy()
+    assert np.allclose(parts[0], expected[24], atol=1e-4) and np.allclose(parts[-1], expected[-1], atol=1e-4)
+    decoder.reset()
+    assert np.allclose(decoder.feed(ids), expected[-1], atol=1e-4)
 
 
 def test_music_can_be_heard_and_comes_as_midi(model):
