@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_audio.settings import AudioSettings
-from ml_audio.trainers import pronouncer, recogniser, recogniser_scratch, vocoder, voice, voice_scratch, wavenet
+from ml_audio.trainers import music, pronouncer, recogniser, recogniser_scratch, vocoder, voice, voice_scratch, wavenet
 from shared.training.settings import TrainingArgs
 
 
@@ -25,6 +25,7 @@ TRAINERS: dict[str, Trainer] = {
     "recogniser": Trainer(
         recogniser.Args, recogniser.main, "a recogniser for your speakers and words, from such clips"
     ),
+    "music": Trainer(music.Args, music.main, "music, from a folder of MIDI files: a new model, or one that goes on"),
     "voice-scratch": Trainer(voice_scratch.Args, voice_scratch.main, "a voice from random weights"),
     "recogniser-scratch": Trainer(recogniser_scratch.Args, recogniser_scratch.main, "a recogniser from random weights"),
     "vocoder-scratch": Trainer(vocoder.Args, vocoder.main, "what makes sound of a voice's spectrograms"),
