@@ -59,7 +59,7 @@ Parts = Annotated[Offered, Depends(offered_parts)]
 @router.post("/init_multimodal")
 async def init_multimodal(parts: Parts, body: InitMultimodal | None = None) -> Initialized:
     """Load the default models, so that the first request need not wait; says which they are."""
-    wanted = (body and body.modalities) or [name for name in parts if name != "text"]
+    wanted = (body and body.modalities) or [name for name, part in parts.items() if name != "text" and part.default]
     if unknown := [name for name in wanted if name not in parts]:
         raise InvalidRequest(
             f"{unknown[0][:40]!r} is not offered; {', '.join(parts) or 'nothing'} is", param="modalities"
