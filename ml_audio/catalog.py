@@ -49,8 +49,10 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "vits": Family("speech", "ml_audio.speaking.vits"),
     "fastspeech2_conformer": Family("speech", "ml_audio.speaking.fastspeech2"),
+    "fastspeech2_conformer_with_hifigan": Family("speech", "ml_audio.speaking.fastspeech2"),
+    "vits": Family("speech", "ml_audio.speaking.vits"),
+    "speecht5": Family("speech", "ml_audio.speaking.speecht5"),
     "wav2vec2": Family("recogniser", "ml_audio.hearing.ctc"),
     "wav2vec2-bert": Family("recogniser", "ml_audio.hearing.ctc"),
     "whisper": Family("recogniser", "ml_audio.hearing.whisper"),

@@ -20,8 +20,9 @@ from ml_audio.settings import AudioSettings
 from ml_audio.sound.joining import Joiner
 from ml_audio.sound.reading import Samples, open_recording
 from ml_audio.sources import Source, Sources
-from ml_audio.speaking.speaker import Speaker, Utterance
-from shared.errors import InvalidRequest
+from ml_audio.speaking.speaker import Clip, Speaker, Utterance
+from ml_audio.voices import VoiceStore, is_own
+from shared.errors import InvalidRequest, NotFound
 from shared.wire.audio import OPENAI_VOICES
 
 SWEEP_S = 5.0
@@ -34,6 +35,7 @@ class Engine:
     def __init__(self, settings: AudioSettings, sources: Sources, default: str) -> None:
         self.settings, self.sources, self.default = settings, sources, default
         self.pool = Pool(settings, sources)
+        self.voices = VoiceStore(settings.data_dir)
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
@@ -47,20 +49,49 @@ class Engine:
                 param="input",
                 code="input_too_long",
             )
-        async with self.pool.lease(self.sources.find(wanted.model or self.default)) as resident:
+        async with self.pool.lease(await self._who(wanted)) as resident:
             speaker: Speaker = of_kind(resident, "speech")
-            voice = choose_voice(speaker.voices, wanted.voice)
+            own = wanted.voice if wanted.voice and is_own(wanted.voice) else None
+            clip = await asyncio.to_thread(self.voices.clip, own) if own else None
+            voice = choose_voice(speaker.voices, None if clip else wanted.voice)
             joiner = Joiner(wanted.sample_rate_hz)
             said = False
             for piece in sentences.cut(wanted.text, speaker.limit):
-                utterance = Utterance(piece.text, voice, speed=wanted.speed, mood=wanted.mood, seed=wanted.seed)
+                utterance = Utterance(piece.text, voice, clip, wanted.speed, wanted.mood, wanted.seed)
                 speaker.check(utterance)
-                samples = await resident.run(lambda: say(speaker, utterance, joiner, piece.pause_s))  # noqa: B023
+                samples = await resident.run(partial(say, speaker, utterance, joiner, piece.pause_s))
                 if len(samples):
                     said = True
                     yield samples
             if not said:
                 raise InvalidRequest("there is nothing in the text that this voice could say", param="input")
+
+    async def _who(self, wanted: Speech) -> Source:
+        """The model that speaks. A voice that it does not have may be a model of its own: a trained one."""
+        source = self.sources.find(wanted.model or self.default)
+        name = wanted.voice
+        if not name or is_own(name) or name in OPENAI_VOICES:
+            return source
+        await self.pool.load(source)
+        resident = self.pool.resident(source)
+        if resident is None or name in getattr(resident.model, "voices", ()):
+            return source
+        try:
+            return self.sources.find(name)
+        except NotFound:
+            return source
+
+    async def speaker_names(self, model: str | None) -> tuple[Source, Sequence[str]]:
+        """The voices in the weights of a model."""
+        source = self.sources.find(model or self.default)
+        async with self.pool.lease(source) as resident:
+            return source, of_kind(resident, "speech").voices
+
+    async def check_imitation(self, model: str | None, has_words: bool) -> None:
+        """Raises InvalidRequest when the model does not speak as a clip does."""
+        clip = Clip(np.zeros(0, np.float32), RATE_HZ, "words" if has_words else "")
+        async with self.pool.lease(self.sources.find(model or self.default)) as resident:
+            of_kind(resident, "speech").check(Utterance("words", clip=clip))
 
     async def hear(self, wanted: Transcription) -> AsyncGenerator[Segment, None]:
         """The segments of a recording, as they become certain. Raises what is wrong with the request before the first.

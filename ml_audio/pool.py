@@ -120,6 +120,9 @@ class Pool:
         finally:
             resident.leases, resident.used_at = resident.leases - 1, time.monotonic()
 
+    def resident(self, source: Source) -> Resident | None:
+        return self._residents.get(source.key)
+
     async def load(self, source: Source) -> None:
         await self._get(source)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from ml_audio import speech, transcripts
+from ml_audio import speech, transcripts, voice_replies
 from ml_audio.settings import AudioSettings
 from ml_audio.sound.encoding import FORMATS
 from ml_audio.sources import Sources
@@ -29,7 +29,15 @@ from shared.logs import configure_logging
 from shared.multipart import Form, read_form
 from shared.sources.routes import model_fields
 from shared.sources.routes import router as models
-from shared.wire.audio import SpeechRequest, TranscriptionRequest, TranslationRequest
+from shared.wire.audio import (
+    SpeechRequest,
+    TranscriptionRequest,
+    TranslationRequest,
+    Voice,
+    VoiceDeleted,
+    VoiceList,
+    VoiceRequest,
+)
 from shared.wire.models import ModelDetails
 
 if TYPE_CHECKING:
@@ -144,6 +152,26 @@ async def _write_down(request: Request, engine: Any, form: Form, body: Translati
     async with while_connected(request.receive):
         text, media_type = await transcripts.answer(engine, transcripts.wanted(form, body), body)
     return Response(text, media_type=media_type)
+
+
+@router.get("/v1/audio/voices")
+async def list_voices(engine: TheEngine, model: str | None = None) -> VoiceList:
+    """The voices of a model, and those that were made of clips."""
+    return VoiceList(data=await voice_replies.listed(engine, model))
+
+
+@router.post("/v1/audio/voices", openapi_extra=RECORDING)
+async def create_voice(request: Request, engine: TheEngine) -> Voice:
+    """A voice of somebody's own, of clips, for a model that speaks as a clip does."""
+    clips = {"audio_sample": 1, "audio_sample[]": 50}
+    form = await read_form(request.receive, request.headers.get("content-type"), clips)
+    return await voice_replies.create(engine, form, read_fields(VoiceRequest, form))
+
+
+@router.delete("/v1/audio/voices/{id}")
+async def delete_voice(id: str, engine: TheEngine) -> VoiceDeleted:
+    await asyncio.to_thread(engine.voices.remove, id)
+    return VoiceDeleted(id=id)
 
 
 @router.get("/v1/models/{id:path}")

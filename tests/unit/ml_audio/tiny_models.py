@@ -5,23 +5,75 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
-from ml_audio.hearing import ctc
-from ml_audio.speaking import vits
+from ml_audio.hearing import ctc, whisper
+from ml_audio.models import voice as voices
+from ml_audio.models.pronouncer import Pronouncer, PronouncerConfig
+from ml_audio.models.spectrogram import Scale
+from ml_audio.models.vocoder import Vocoder, VocoderConfig
+from ml_audio.speaking import speecht5, vits
 
 LETTERS = "_ abcdefghijklmnopqrstuvwxyz'-"
 CTC_LETTERS = "|'ABCDEFGHIJKLMNOPQRSTUVWX"
+HOW = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+PHONEMES = ["a", "e", "i", "o", "u", "t", "n", "s", ",", "."]
 
 
 def save_vits(folder: Path, **config: Any) -> None:
     from transformers import VitsConfig, VitsModel, VitsTokenizer
 
     VitsModel(VitsConfig(**{**vits.TINY, **config})).save_pretrained(folder)
-    vocabulary = folder / "vocab.json"
-    vocabulary.write_text(json.dumps({letter: i for i, letter in enumerate(LETTERS)}))
+    vocabulary = write_vocabulary(folder, LETTERS)
     VitsTokenizer(
-        str(vocabulary), pad_token="_", unk_token="_", is_uroman=False, phonemize=False, normalize=True
+        vocabulary, pad_token="_", unk_token="_", is_uroman=False, phonemize=False, normalize=True
     ).save_pretrained(folder)
+
+
+def save_fastspeech2(folder: Path, speakers: int = 1) -> None:
+    """One of this project's."""
+    from transformers import FastSpeech2ConformerModel
+
+    config = voices.acoustic_config("tiny", len(PHONEMES) + 2, speakers, 80)
+    model = FastSpeech2ConformerModel(config)
+    with torch.no_grad():  # else no phoneme lasts a frame
+        model.duration_predictor.linear.bias.fill_(2.0)
+    names = [voices.PAD, voices.UNKNOWN, *PHONEMES]
+    scale = Scale([-5.0] * 80, [2.0] * 80, 5.0, 0.3, 0.0, 1.0)
+    vocoder = Vocoder(VocoderConfig(scale, channels=16, hidden=32, layers=1))
+    pronouncer = Pronouncer(PronouncerConfig(PHONEMES, channels=16, heads=2, hidden=32, layers=1))
+    own = voices.Voice(model.eval(), vocoder.eval(), pronouncer.eval(), names, [f"v{i}" for i in range(speakers)])
+    own.save_pretrained(folder)
+
+
+def save_speecht5(folder: Path, **config: Any) -> None:
+    import sentencepiece
+    from transformers import (
+        SpeechT5Config,
+        SpeechT5FeatureExtractor,
+        SpeechT5ForTextToSpeech,
+        SpeechT5HifiGan,
+        SpeechT5HifiGanConfig,
+        SpeechT5Processor,
+        SpeechT5Tokenizer,
+    )
+
+    made = SpeechT5ForTextToSpeech(SpeechT5Config(**{**speecht5.TINY, **config}))
+    made.save_pretrained(folder)
+    hifigan = SpeechT5HifiGanConfig(
+        model_in_dim=8, upsample_initial_channel=16, upsample_rates=[8, 8], upsample_kernel_sizes=[16, 16],
+        resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1, 3]],
+    )  # fmt: skip
+    SpeechT5HifiGan(hifigan).save_pretrained(folder / "vocoder")
+    text = folder / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog\n" * 20)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text), model_prefix=str(folder / "letters"), vocab_size=38, model_type="char", minloglevel=2
+    )
+    tokenizer = SpeechT5Tokenizer(str(folder / "letters.model"))
+    SpeechT5Processor(SpeechT5FeatureExtractor(num_mel_bins=8), tokenizer).save_pretrained(folder)
+    speakers = {"ann": torch.randn(8), "bob": torch.randn(8)}
+    save_file(speakers, folder / speecht5.SPEAKERS)
 
 
 def save_ctc(folder: Path, **config: Any) -> None:
@@ -32,17 +84,67 @@ def save_ctc(folder: Path, **config: Any) -> None:
     Wav2Vec2Processor(extractor, ctc_tokenizer(folder)).save_pretrained(folder)
 
 
+def save_ctc_bert(folder: Path) -> None:
+    """One of this project's."""
+    from ml_audio.models.recogniser import ALPHABET, Recogniser, build
+
+    Recogniser(build("tiny", len(ALPHABET)), ALPHABET, 3).save_pretrained(folder)
+
+
 def ctc_tokenizer(folder: Path) -> Any:
     from transformers import Wav2Vec2CTCTokenizer
 
-    vocabulary = folder / "vocab.json"
-    vocabulary.write_text(
-        json.dumps({token: i for i, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", *CTC_LETTERS])})
+    return Wav2Vec2CTCTokenizer(write_vocabulary(folder, ["<pad>", "<s>", "</s>", "<unk>", *CTC_LETTERS]))
+
+
+def write_vocabulary(folder: Path, tokens: Any) -> str:
+    path = folder / "vocab.json"
+    path.write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    return str(path)
+
+
+def save_whisper(folder: Path, **config: Any) -> None:
+    from tokenizers import AddedToken, pre_tokenizers
+    from transformers import (
+        GenerationConfig,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+        WhisperProcessor,
+        WhisperTokenizer,
     )
-    return Wav2Vec2CTCTokenizer(str(vocabulary))
+
+    special = ["endoftext", "startoftranscript", "en", "de", "translate", "transcribe", "startoflm", "startofprev"]
+    marks = [f"<|{name}|>" for name in [*special, "nospeech", "notimestamps"]]
+    times = [f"<|{i * 0.02:.2f}|>" for i in range(1501)]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ids = {token: i for i, token in enumerate([*letters, *marks, *times])}
+    tokenizer = WhisperTokenizer(vocab=dict(ids), merges=[], language="en", task="transcribe")
+    tokenizer.add_special_tokens({"additional_special_tokens": marks[1:]})
+    tokenizer.add_tokens([AddedToken(time, special=True) for time in times])
+    end = ids["<|endoftext|>"]
+    fields = {"vocab_size": len(ids), "pad_token_id": end, "bos_token_id": end, "eos_token_id": end}
+    made = WhisperConfig(**{**whisper.TINY, **fields, "decoder_start_token_id": ids["<|startoftranscript|>"], **config})
+    model = WhisperForConditionalGeneration(made)
+    how = GenerationConfig(**{name: getattr(made, name) for name in HOW})
+    how.no_timestamps_token_id, how.prev_sot_token_id = ids["<|notimestamps|>"], ids["<|startofprev|>"]
+    how.lang_to_id = {name: ids[name] for name in ("<|en|>", "<|de|>")}
+    how.task_to_id = {name: ids[f"<|{name}|>"] for name in ("transcribe", "translate")}
+    how.is_multilingual, how.alignment_heads, how.max_length = True, [[1, 0], [1, 1]], 44
+    how.max_initial_timestamp_index = 50
+    model.generation_config = how
+    model.save_pretrained(folder)
+    WhisperProcessor(WhisperFeatureExtractor(feature_size=80), tokenizer).save_pretrained(folder)
 
 
-SAVE = {"vits": save_vits, "wav2vec2": save_ctc}
+SAVE = {
+    "vits": save_vits,
+    "fastspeech2_conformer": save_fastspeech2,
+    "speecht5": save_speecht5,
+    "wav2vec2": save_ctc,
+    "wav2vec2-bert": save_ctc_bert,
+    "whisper": save_whisper,
+}
 
 
 def save(family: str, folder: Path, seed: int = 0, **config: Any) -> Path:
