@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ml_audio.composing.composer import Piece
 from ml_audio.hearing.listener import Task
 
 
@@ -16,6 +17,15 @@ class Speech:
     mood: str = ""
     sample_rate_hz: int = 24_000
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class SoundAsked:
+    """Music or effects."""
+
+    piece: Piece
+    model: str | None = None
+    effects: bool = False
 
 
 @dataclass

@@ -12,9 +12,12 @@ import numpy as np
 import soxr
 
 from ml_audio import loading, sentences
-from ml_audio.asked import Speech, Transcription
+from ml_audio.asked import SoundAsked, Speech, Transcription
 from ml_audio.catalog import Kind
+from ml_audio.composing.composer import Composer, Made, Piece
+from ml_audio.effects import generate_effect
 from ml_audio.hearing.listener import RATE_HZ, Listener, Segment
+from ml_audio.music.synth.sound import SAMPLE_RATE_HZ
 from ml_audio.pool import Pool, Resident
 from ml_audio.settings import AudioSettings
 from ml_audio.sound.joining import Joiner
@@ -22,10 +25,12 @@ from ml_audio.sound.reading import Samples, open_recording
 from ml_audio.sources import Source, Sources
 from ml_audio.speaking.speaker import Clip, Speaker, Utterance
 from ml_audio.voices import VoiceStore, is_own
-from shared.errors import InvalidRequest, NotFound
+from shared.errors import InvalidRequest, NotFound, Overloaded
 from shared.wire.audio import OPENAI_VOICES
 
 SWEEP_S = 5.0
+EFFECTS_AT_ONCE = 2
+EFFECTS_WAITING = 16
 WORDS = {"speech": "speaks", "recogniser": "transcribes", "music": "makes music"}
 
 
@@ -36,6 +41,7 @@ class Engine:
         self.settings, self.sources, self.default = settings, sources, default
         self.pool = Pool(settings, sources)
         self.voices = VoiceStore(settings.data_dir)
+        self.effects, self.effects_asked = asyncio.Semaphore(EFFECTS_AT_ONCE), 0
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
@@ -92,6 +98,26 @@ class Engine:
         clip = Clip(np.zeros(0, np.float32), RATE_HZ, "words" if has_words else "")
         async with self.pool.lease(self.sources.find(model or self.default)) as resident:
             of_kind(resident, "speech").check(Utterance("words", clip=clip))
+
+    async def compose(self, wanted: SoundAsked) -> Made:
+        """Music by a model, or effects."""
+        piece = wanted.piece
+        if wanted.effects:
+            return await self._effect(piece)
+        async with self.pool.lease(self.sources.find(wanted.model or self.settings.music)) as resident:
+            composer: Composer = of_kind(resident, "music")
+            return await resident.run(partial(composer.compose, piece))
+
+    async def _effect(self, piece: Piece) -> Made:
+        if self.effects_asked >= EFFECTS_AT_ONCE + EFFECTS_WAITING:
+            raise Overloaded("too many effects are being made", retry_after_s=1.0)
+        self.effects_asked += 1
+        try:
+            async with self.effects:
+                samples = await asyncio.to_thread(generate_effect, piece.prompt, piece.duration_s, piece.seed)
+        finally:
+            self.effects_asked -= 1
+        return Made(samples, SAMPLE_RATE_HZ)
 
     async def hear(self, wanted: Transcription) -> AsyncGenerator[Segment, None]:
         """The segments of a recording, as they become certain. Raises what is wrong with the request before the first.

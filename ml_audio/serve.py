@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from ml_audio import speech, transcripts, voice_replies
+from ml_audio import music_replies, speech, transcripts, voice_replies
 from ml_audio.settings import AudioSettings
 from ml_audio.sound.encoding import FORMATS
 from ml_audio.sources import Sources
@@ -30,6 +30,7 @@ from shared.multipart import Form, read_form
 from shared.sources.routes import model_fields
 from shared.sources.routes import router as models
 from shared.wire.audio import (
+    SoundRequest,
     SpeechRequest,
     TranscriptionRequest,
     TranslationRequest,
@@ -152,6 +153,15 @@ async def _write_down(request: Request, engine: Any, form: Form, body: Translati
     async with while_connected(request.receive):
         text, media_type = await transcripts.answer(engine, transcripts.wanted(form, body), body)
     return Response(text, media_type=media_type)
+
+
+@router.post("/v1/audio/generate", response_model=None)
+@router.post("/v1/sound-generation", response_model=None)
+async def generate(body: SoundRequest, request: Request, engine: TheEngine) -> Response:
+    """Music, or effects with `mode: effects`, from words; `response_format: midi` gives the notes."""
+    async with while_connected(request.receive):
+        data, media_type, seconds = await music_replies.answer(engine, body)
+    return Response(data, media_type=media_type, headers={"x-audio-seconds": f"{seconds:.3f}"})
 
 
 @router.get("/v1/audio/voices")

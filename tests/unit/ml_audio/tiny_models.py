@@ -137,7 +137,15 @@ def save_whisper(folder: Path, **config: Any) -> None:
     WhisperProcessor(WhisperFeatureExtractor(feature_size=80), tokenizer).save_pretrained(folder)
 
 
+def save_music(folder: Path) -> None:
+    from ml_audio.music.model import build
+    from ml_audio.music.model import save as save_notes
+
+    save_notes(build(32, 1, 2, 64), folder)
+
+
 SAVE = {
+    "llama": save_music,
     "vits": save_vits,
     "fastspeech2_conformer": save_fastspeech2,
     "speecht5": save_speecht5,
