@@ -147,11 +147,11 @@ class Engine:
         what = f"a picture of {plan.width}x{plan.height}"
         memory.require(loading.working_bytes(base, plan.made_width, plan.made_height), device, what)
         if edit is None:
-            return plan, None, lambda made: sizes.fit(made, plan.width, plan.height)
+            return plan, None, lambda made: base.enlarge(made, plan.width, plan.height)
         mask = edits.changing(edit)
 
         def complete(made: Image.Image) -> Image.Image:
-            return edits.put_back(sizes.fit(made, plan.width, plan.height), edit, mask, plan)
+            return edits.put_back(base.enlarge(made, plan.width, plan.height), edit, mask, plan)
 
         return plan, edits.start(edit, mask, plan), complete
 

@@ -11,7 +11,7 @@ import torch
 from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 from safetensors import SafetensorError
 
-from ml_image import catalog
+from ml_image import catalog, enlarging
 from ml_image.families.family import Family
 from ml_image.settings import ImageSettings
 from shared.errors import InvalidRequest, NotReady
@@ -47,6 +47,8 @@ class Defaults:
     height: int = 512
     largest: int = 0
     """The longest side that is made at once, in pixels; what is larger is scaled up from that. 0: any."""
+    crisp: bool = False
+    """Whether what is scaled up gets its edges drawn crisp again, as suits flat pictures."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Loaded:
     family: Family
     pipe: Any
     defaults: Defaults
+    enlarge: enlarging.Enlarge
 
     @property
     def factor(self) -> int:
@@ -106,7 +109,8 @@ def load(source: Source, settings: ImageSettings) -> Loaded:
         pipe.vae.enable_tiling()
     if pipe.vae.dtype == torch.float16 and getattr(pipe.vae.config, "force_upcast", False):
         pipe.vae.to(torch.float32)  # it overflows in half precision
-    return Loaded(source, facts, family, pipe, read_defaults(source.folder, family, pipe))
+    defaults = read_defaults(source.folder, family, pipe)
+    return Loaded(source, facts, family, pipe, defaults, enlarging.choose(defaults.crisp))
 
 
 def _load_pipe(source: Source, settings: ImageSettings, facts: Facts) -> Any:
@@ -169,6 +173,7 @@ def read_defaults(folder: Path, family: Family, pipe: Any) -> Defaults:
             width=int(own.get("width", width * pipe.vae_scale_factor)),
             height=int(own.get("height", height * pipe.vae_scale_factor)),
             largest=int(own.get("largest", 0)),
+            crisp=bool(own.get("crisp", False)),
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InvalidRequest(f"{DEFAULTS} in {folder.name} cannot be read: {error}", param="model") from error

@@ -28,7 +28,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(32, 8, (1, 0, 0, 0), 32, 1, 2, 600, 16, (16, 32), (2, 2), 1, (False, True), 4),
-    "starter": Preset(128, 32, (4, 2, 1, 0), 128, 3, 4, 1400, 32, (48, 96, 128), (2, 3, 4), 1, (False, True, True), 16),
+    "starter": Preset(128, 32, (4, 2, 1, 0), 128, 3, 4, 1400, 32, (48, 96, 128), (2, 3, 3), 1, (False, True, True), 16),
     "small": Preset(128, 48, (4, 2, 1, 1), 256, 4, 4, 4_000, 64, (64, 128, 256), (2, 4, 8), 1, (False, True, True), 16),
     "medium": Preset(
         256,
