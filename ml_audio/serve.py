@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from ml_audio import music_replies, speech, transcripts, voice_replies
-from ml_audio.settings import AudioSettings
+from ml_audio.settings import SHIPPED, AudioSettings
 from ml_audio.sound.encoding import FORMATS
 from ml_audio.sources import Sources
 from shared.app import byte_stream, create_app, event_stream, read_fields
@@ -254,11 +254,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources = Sources(settings)
     try:
         preload = choose(sources, settings.model, args.adapter, args.use_lora)
+        settings = settings.model_copy(update=others(sources, settings))
     except NotFound as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     uvicorn.run(create_service(settings, sources, preload), host=settings.host, port=settings.port, log_config=None)
     return 0
+
+
+def others(sources: Sources, settings: AudioSettings) -> dict[str, str]:
+    """The names of the models beside the voice. Raises NotFound for one that somebody chose and that is nowhere; those
+    that ship are missed when they are asked for."""
+    found: dict[str, str] = {}
+    for name in ("recogniser", "music"):
+        chosen = getattr(settings, name)
+        if chosen not in SHIPPED:
+            found[name] = sources.fetch(chosen).name
+    return found
 
 
 def choose(sources: Sources, model: str, adapter: str | None, use_lora: bool) -> str:
