@@ -1,6 +1,6 @@
-"""python -m ml_audio.corpus voice|recogniser|lexicon OUT [options]: make the starters' training data, shard by shard.
+"""python -m ml_audio.corpus voice|recogniser|lexicon|words OUT [options]: make the starters' training data.
 
-`lexicon` writes one JSON of words and their phonemes. A run that was stopped goes on where it was; shards are whole or absent. `--python-docs` adds the sentences of the
+`lexicon` writes one JSON of words and their phonemes, `words` one of how often they are said. A run that was stopped goes on where it was; shards are whole or absent. `--python-docs` adds the sentences of the
 standard library's docstrings to the reading matter, which are read and not kept.
 """
 
@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +23,7 @@ from ml_audio.corpus.phonemes import align, named
 from ml_audio.data import ragged
 from ml_audio.data.prosody import per_phoneme, pitch
 from ml_audio.models.spectrogram import HOP, fbank, log_mel
+from ml_audio.spoken import words as spoken_words
 
 SHARD = 250
 LONGEST_S = 9.0
@@ -29,7 +31,7 @@ LONGEST_S = 9.0
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m ml_audio.corpus", description=__doc__)
-    parser.add_argument("kind", choices=["voice", "recogniser", "lexicon"])
+    parser.add_argument("kind", choices=["voice", "recogniser", "lexicon", "words"])
     parser.add_argument("out", type=Path)
     parser.add_argument("--utterances", type=int, default=4000)
     parser.add_argument("--first", type=int, default=0, help="number of the first shard")
@@ -39,6 +41,11 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     texts = Texts(args.text, args.python_docs, args.unseen)
+    if args.kind == "words":
+        r = Random("words")
+        counts = Counter(word for _ in range(args.utterances) for word in spoken_words(texts.draw(r)))
+        args.out.write_text(json.dumps(dict(counts.most_common()), indent=0) + "\n")
+        return 0
     espeak, begun = Espeak(), time.monotonic()
     if args.kind == "lexicon":
         write_lexicon(args.out, texts, espeak, args.utterances)

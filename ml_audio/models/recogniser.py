@@ -102,11 +102,11 @@ class Recogniser:
         logits = self.model(input_features=stacked, attention_mask=torch.ones(1, frames, dtype=torch.long)).logits
         return logits[0].float().log_softmax(-1).numpy()
 
-    def transcribe(self, samples: Tensor, width: int = 16) -> list[Word]:
+    def transcribe(self, samples: Tensor, width: int = 12) -> list[Word]:
         """(N,) -> words with their times in seconds; `width` of the beam, 1: the likeliest letter of each frame."""
         return self.words_in(self.log_probs(samples), width)
 
-    def words_in(self, log_probs: np.ndarray, width: int = 16) -> list[Word]:
+    def words_in(self, log_probs: np.ndarray, width: int = 12) -> list[Word]:
         """(T, V) -> words with their times."""
         if width <= 1 or not len(log_probs):
             return self.spell(ctc.collapse(log_probs.argmax(1).tolist()))
@@ -152,7 +152,8 @@ class Recogniser:
 
 def write_words(folder: Path, words: ctc.WordList) -> None:
     about = {
-        "letter": words.letter,
+        "unknown": words.unknown,
+        "bonus": words.bonus,
         "weight": words.weight,
         "words": {word: round(odds, 2) for word, odds in words.words.items()},
     }
@@ -163,4 +164,4 @@ def read_words(folder: Path) -> ctc.WordList | None:
     if not (folder / WORDS).is_file():
         return None
     about = json.loads(gzip.decompress((folder / WORDS).read_bytes()))
-    return ctc.WordList(about["words"], about["letter"], about["weight"])
+    return ctc.WordList(**about)

@@ -59,6 +59,14 @@ def test_a_text_that_is_too_long_for_its_frames_has_no_alignment():
     assert ctc.align(odds(4, 0), []) == []
 
 
+def test_a_long_text_is_aligned_too():
+    labels = [2, 3] * 100
+    log_probs = np.full((400, 4), -9.0)
+    log_probs[np.arange(400), np.repeat(labels, 2)] = -0.01
+    placed = ctc.align(log_probs, labels)
+    assert placed and [(one.first, one.last) for one in placed] == [(2 * i, 2 * i + 1) for i in range(200)]
+
+
 def test_frequent_words_are_likelier():
     found = ctc.frequencies({"the": 900, "cat": 9})
-    assert found["the"] > found["cat"] > ctc.WordList(found).score("zzzz")
+    assert found["the"] > found["cat"] > ctc.WordList(found).whole("zzzz") / 0.5 - 7

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from ml_audio import loading
+from ml_audio.models.pronouncer import Pronouncer
 from ml_audio.models.recogniser import Recogniser
 from ml_audio.models.voice import Voice
 from ml_audio.sources import Sources
-from ml_audio.trainers import recogniser, recogniser_scratch, vocoder, voice, voice_scratch, wavenet
+from ml_audio.trainers import pronouncer, recogniser, recogniser_scratch, vocoder, voice, voice_scratch, wavenet
 from shared import registry
 from shared.errors import InvalidRequest
 from tests.unit.ml_audio.training import settings, sound, tiny_recogniser, tiny_voice, write_clips
@@ -177,3 +178,35 @@ def test_sound_is_learnt_from_recordings(tmp_path, clips, trainer):
     losses = [line["loss"] for line in lines if "loss" in line]
     assert losses[-1] < 0.95 * losses[0]
     assert (version(tmp_path, "sound").path / "model.safetensors").is_file()
+
+
+def test_a_pronouncer_learns_words_and_keeps_them(tmp_path):
+    words = {
+        "ab": "a b",
+        "ba": "b a",
+        "an": "a n",
+        "na": "n a",
+        "nab": "n a b",
+        "the": "d a",
+        "the^": "d n",
+        "ad": "a d",
+    }
+    (tmp_path / "words.json").write_text(json.dumps(words))
+    args = pronouncer.Args(
+        dataset=[tmp_path / "words.json"],
+        name="reads",
+        channels=32,
+        hidden=64,
+        layers=1,
+        max_steps=150,
+        learning_rate=0.01,
+        warmup_steps=10,
+        validation_fraction=0,
+    )
+    pronouncer.main(args, settings(tmp_path))
+    made = Pronouncer.from_pretrained(version(tmp_path, "reads").path)
+    assert made.pronounce("the ab, the nab.") == ["d", "n", "a", "b", ",", "d", "a", "n", "a", "b", "."]
+    made.lexicon.clear()
+    assert made.pronounce("ban ab") == ["b", "a", "n", "a", "b"]
+    with pytest.raises(InvalidRequest, match="no JSON"):
+        pronouncer.main(args.model_copy(update={"dataset": [tmp_path / "gone.json"]}), settings(tmp_path))
