@@ -16,7 +16,7 @@ from PIL import Image
 from shared.errors import InvalidRequest
 from shared.faces.cutout import Cutout
 from shared.faces.place import Placed, Placement, place
-from shared.faces.types import Floats
+from shared.faces.types import Floats, Pixels
 from shared.pictures import on_white
 
 SHIFT = 0.45
@@ -25,6 +25,8 @@ WRAP = 0.5
 FADE = 0.55
 """Face widths from the inner face within which the shift grows to two thirds."""
 DEFAULT_BLEND = 0.7
+LIGHT_PX = 256
+"""A picture this small tells its light."""
 
 
 def compose(
@@ -36,11 +38,17 @@ def compose(
     """
     if not (math.isfinite(blend) and 0 <= blend <= 1):
         raise InvalidRequest("face_blend is 0 to 1", param="face_blend")
-    behind = np.asarray(on_white(picture)).astype(np.float32)
     placed = place(cutout, picture.width, picture.height, placement or Placement())
-    person = _in_light(placed, behind, blend) if blend > 0 else placed.pixels
+    whole = np.array(on_white(picture))
+    behind = whole[placed.where].astype(np.float32)
+    person = placed.pixels
+    if blend > 0:
+        scale = min(1.0, LIGHT_PX / max(whole.shape))
+        light = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        person = _in_light(placed, behind, light, blend)
     alpha = placed.matte[..., None]
-    return Image.fromarray(np.clip(person * alpha + behind * (1 - alpha) + 0.5, 0, 255).astype(np.uint8))
+    whole[placed.where] = np.clip(person * alpha + behind * (1 - alpha) + 0.5, 0, 255)
+    return Image.fromarray(whole)
 
 
 def placed_mask(
@@ -52,24 +60,27 @@ def placed_mask(
     """
     placed = place(cutout, width, height, placement or Placement())
     alpha = placed.matte[..., None]
-    start = np.round(placed.pixels * alpha + 128 * (1 - alpha)).astype(np.uint8)
-    return Image.fromarray(start), Image.fromarray(np.round((1 - placed.matte) * 255).astype(np.uint8))
+    start, mask = np.full((height, width, 3), 128, np.uint8), np.full((height, width), 255, np.uint8)
+    start[placed.where] = np.round(placed.pixels * alpha + 128 * (1 - alpha))
+    mask[placed.where] = np.round((1 - placed.matte) * 255)
+    return Image.fromarray(start), Image.fromarray(mask)
 
 
-def _in_light(placed: Placed, picture: Floats, blend: float) -> Floats:
+def _in_light(placed: Placed, behind: Floats, light: Pixels, blend: float) -> Floats:
+    """The person's pixels in the light of the picture `light`; `behind` is the part of it that she covers."""
     away = cv2.distanceTransform((placed.core < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     change = blend * (1 - np.exp(-((away / (FADE * placed.face.width)) ** 2)))[..., None]
-    toned = placed.pixels + (_toned(placed, picture) - placed.pixels) * change
+    toned = placed.pixels + (_toned(placed, light) - placed.pixels) * change
     soft = max(1.0, placed.face.width / 11)
     outline = cv2.GaussianBlur(1 - placed.matte, (0, 0), soft) * placed.matte * (1 - placed.core)
     wrap = np.clip(outline * WRAP * blend, 0, WRAP)[..., None] * (change / blend)
-    return toned * (1 - wrap) + cv2.GaussianBlur(picture, (0, 0), 1.4 * soft) * wrap
+    return toned * (1 - wrap) + cv2.GaussianBlur(behind, (0, 0), 1.4 * soft) * wrap
 
 
-def _toned(placed: Placed, picture: Floats) -> Floats:
+def _toned(placed: Placed, light: Pixels) -> Floats:
     """The person with mean and, in part, contrast of the picture, in Lab."""
-    person = cv2.cvtColor(placed.pixels / 255, cv2.COLOR_RGB2LAB)
-    around = cv2.cvtColor(picture / 255, cv2.COLOR_RGB2LAB)
+    person = cv2.cvtColor(placed.pixels / np.float32(255), cv2.COLOR_RGB2LAB)
+    around = cv2.cvtColor(light.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
     inside = placed.matte > 0.5
     own_mean, own_spread = person[inside].mean(0), person[inside].std(0) + 1e-3
     mean, spread = around.mean((0, 1)), around.std((0, 1))

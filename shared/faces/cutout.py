@@ -18,6 +18,8 @@ FACE_KEY = "face"
 """The PNG's text chunk with the face's box."""
 ABOVE, BELOW, BESIDE = 1.8, 2.2, 2.6
 """Face heights and widths from the middle of the face that are looked at: hats and hair above, the chest below."""
+CORE_X, CORE_Y = 0.40, 0.52
+"""The inner face is an ellipse with these shares of the face's box as radii."""
 LARGEST_FACE_PX = 512
 SHORT_CUT = 0.1
 """Face widths of the photo's frame that nobody sees as a straight line."""
@@ -39,12 +41,22 @@ def cut_out(photo: Image.Image, index: int | None = None) -> Cutout:
     """
     pixels = np.asarray(on_white(photo))
     face = choose_face(photo, index).box
-    pixels, face = _bust(pixels, face)
+    pixels, face = find_bust(pixels, face)
     matte = _ended(find_matte(pixels, face), face)
+    matte[inner_face(matte.shape[0], matte.shape[1], face, margin=0.06) > 0] = 1
     own = own_colors(pixels, matte, face)
     rows, columns = np.where(matte.max(1) > 0.02)[0], np.where(matte.max(0) > 0.02)[0]
     inside = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     return Cutout(own[inside], matte[inside], face.moved(-float(columns[0]), -float(rows[0])))
+
+
+def inner_face(height: int, width: int, face: Box, margin: float = 0) -> Floats:
+    """(height, width): 1 where pixels stay what they were, brows to chin and cheek to cheek, else 0; `margin` in face
+    widths more."""
+    mask = np.zeros((height, width), np.float32)
+    radii = (round((CORE_X + margin) * face.width), round((CORE_Y + margin) * face.height))
+    cv2.ellipse(mask, (round(face.center_x), round(face.center_y)), radii, 0, 0, 360, (1.0,), -1)
+    return mask
 
 
 def save_cutout(cutout: Cutout, file: Path | BinaryIO) -> None:
@@ -67,7 +79,7 @@ def load_cutout(file: Path | BinaryIO) -> Cutout:
     return Cutout(np.ascontiguousarray(pixels[..., :3]), matte, Box(**json.loads(text)))
 
 
-def _bust(photo: Pixels, face: Box) -> tuple[Pixels, Box]:
+def find_bust(photo: Pixels, face: Box) -> tuple[Pixels, Box]:
     """The part of the photo that may hold head and chest."""
     top, low = max(0, round(face.center_y - ABOVE * face.height)), round(face.center_y + BELOW * face.height)
     left, right = max(0, round(face.center_x - BESIDE * face.width)), round(face.center_x + BESIDE * face.width)

@@ -19,10 +19,10 @@ from shared.pictures import on_white
 WORKING_PX = 900
 SMALLEST_PX = 48
 """A face less wide than this has too few pixels to be shown."""
-SHARP = 60.0
+SHARP = 30.0
 """Variance of the Laplacian of a face scaled to FACE_PX: below, it is out of focus (LOG.md has the measurement)."""
 FACE_PX = 112
-FLAT = 0.5
+FLAT = 0.3
 """The share of pixels without any neighbour of another brightness: photographs have grain, drawings do not."""
 AGREE = 0.4
 """Boxes that share this much (intersection over union) are the same face."""

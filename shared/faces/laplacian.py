@@ -21,10 +21,10 @@ class Laplacian:
 
     def __init__(self, picture: Floats, radius: int, epsilon: float = EPSILON) -> None:
         self.side = 2 * radius + 1
-        self.picture = picture
+        self.picture = picture - np.float32(0.5)  # around 0, float32 keeps more of a small variance
         self.count = self._sum(np.ones(picture.shape[:2], np.float32))
         self.share = 1 / self.count
-        self.mean = self._sum(picture) * self.share[..., None]
+        self.mean = self._sum(self.picture) * self.share[..., None]
         self.inverse = _inverse(self._covariance(epsilon))
 
     def _sum(self, values: Floats) -> Floats:
@@ -73,7 +73,10 @@ class Laplacian:
         energy = float((rest * way).sum())
         for _ in range(steps):
             applied = apply(way)
-            length = energy / float((way * applied).sum())
+            curvature = float((way * applied).sum())
+            if curvature <= 0:  # rounding is all that is left
+                break
+            length = energy / curvature
             answer += length * way
             rest -= length * applied
             if np.abs(rest).max() < TOLERANCE:

@@ -128,12 +128,12 @@ def _mixture(features: Floats, weights: Floats, parts: int, chance: np.random.Ge
 
 def _likelihood(features: Floats, gaussians: list[Gaussian]) -> Floats:
     """Log likelihood (H, W) under the Gaussian that fits best, up to a constant."""
-    flat = features.reshape(-1, features.shape[-1])
-    total = np.full(len(flat), -np.inf, np.float32)
+    total = np.full(features.shape[:2], -np.inf, np.float32)
     for weight, mean, factor in gaussians:
-        off = (flat - mean) @ factor
-        np.maximum(total, np.float32(weight) - np.einsum("ij,ij->i", off, off) / 2, out=total)
-    return total.reshape(features.shape[:2])
+        # not numpy's product: its BLAS starts threads for these small matrices, and they wait for each other
+        off = cv2.transform(features, np.hstack([factor.T, -(factor.T @ mean)[:, None]]))
+        np.maximum(total, np.float32(weight) - np.einsum("hwi,hwi->hw", off, off) / 2, out=total)
+    return total
 
 
 def _only_hers(alpha: Floats, face: Box) -> Floats:

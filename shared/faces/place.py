@@ -7,11 +7,9 @@ import cv2
 import numpy as np
 
 from shared.errors import InvalidRequest
-from shared.faces.cutout import Cutout
+from shared.faces.cutout import Cutout, inner_face
 from shared.faces.types import Box, Floats
 
-CORE_X, CORE_Y = 0.40, 0.52
-"""The inner face, brows to chin and cheek to cheek: an ellipse with these shares of the face box as radii."""
 LARGEST_ENLARGEMENT = 2.0
 DEFAULT_SIZE = 0.8
 
@@ -34,17 +32,19 @@ class Placement:
 
 @dataclass(frozen=True)
 class Placed:
-    """A cut-out in the picture's coordinates, all (H, W, …) of the picture."""
+    """The part of the picture that the person takes: all arrays (H, W, …) of that part."""
 
     pixels: Floats  # (H, W, 3) in [0, 255]
     matte: Floats  # (H, W) in [0, 1]
     core: Floats  # (H, W): 1 on the inner face, else 0
     face: Box
+    where: tuple[slice, slice]
+    """Rows and columns of the picture."""
 
 
 def place(cutout: Cutout, width: int, height: int, placement: Placement) -> Placed:
-    """Scale and move the person onto an empty picture of that size. Raises InvalidRequest on `placement` if her face
-    would not be wholly inside, or if the photo would have to be enlarged more than twice."""
+    """Scale and move the person for a picture of that size. Raises InvalidRequest on `placement` if her face would not
+    be wholly inside, or if the photo would have to be enlarged more than twice."""
     scale = _scale(cutout, width, height, placement)
     size = (max(1, round(cutout.matte.shape[1] * scale)), max(1, round(cutout.matte.shape[0] * scale)))
     left = round(placement.x * width - cutout.face.center_x * scale)
@@ -53,12 +53,13 @@ def place(cutout: Cutout, width: int, height: int, placement: Placement) -> Plac
     if face.left < 0 or face.left + face.width > width or face.top < 0 or face.top + face.height > height:
         raise InvalidRequest("the face would be cut off there: move it inwards, or make it smaller", param="placement")
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    pixels = _onto(cv2.resize(cutout.pixels, size, interpolation=how).astype(np.float32), (height, width, 3), left, top)
-    matte = _onto(np.clip(cv2.resize(cutout.matte, size, interpolation=how), 0, 1), (height, width), left, top)
-    core = np.zeros((height, width), np.float32)
-    center = (round(face.center_x), round(face.center_y))
-    cv2.ellipse(core, center, (round(CORE_X * face.width), round(CORE_Y * face.height)), 0, 0, 360, 1.0, -1)
-    return Placed(pixels, np.maximum(matte, core), core, face)
+    x0, x1, y0 = max(0, left), min(width, left + size[0]), max(0, top)
+    seen = (slice(y0 - top, height - top), slice(x0 - left, x1 - left))
+    pixels = cv2.resize(cutout.pixels, size, interpolation=how)[seen].astype(np.float32)
+    matte = np.clip(cv2.resize(cutout.matte, size, interpolation=how)[seen], 0, 1)
+    face = face.moved(-x0, -y0)
+    core = inner_face(matte.shape[0], matte.shape[1], face)
+    return Placed(pixels, np.maximum(matte, core), core, face, (slice(y0, height), slice(x0, x1)))
 
 
 def _scale(cutout: Cutout, width: int, height: int, placement: Placement) -> float:
@@ -73,13 +74,3 @@ def _scale(cutout: Cutout, width: int, height: int, placement: Placement) -> flo
             param="placement.size",
         )
     return scale
-
-
-def _onto(part: Floats, shape: tuple[int, ...], left: int, top: int) -> Floats:
-    """`part` at (left, top) of zeros of `shape`; what lies outside is cut off."""
-    whole = np.zeros(shape, np.float32)
-    x0, y0 = max(0, left), max(0, top)
-    x1, y1 = min(shape[1], left + part.shape[1]), min(shape[0], top + part.shape[0])
-    if x1 > x0 and y1 > y0:
-        whole[y0:y1, x0:x1] = part[y0 - top : y1 - top, x0 - left : x1 - left]
-    return whole
