@@ -56,6 +56,21 @@ def unevenness(sound: np.ndarray) -> float:
     return float(level.std() / level.mean())
 
 
+def swelling(sound: np.ndarray) -> float:
+    """Unevenness from one quarter of a second to the next."""
+    level = envelope(sound)
+    slow = level[: len(level) // 25 * 25].reshape(-1, 25).mean(axis=1)
+    return float(slow.std() / slow.mean())
+
+
+def wandering_hz(sound: np.ndarray) -> float:
+    """Over what range the strongest frequency of each tenth of a second moves, its outermost tenths left out."""
+    frames = sound[: len(sound) // 4410 * 4410].reshape(-1, 4410) * np.hanning(4410)
+    strongest = np.abs(np.fft.rfft(frames, axis=1)).argmax(axis=1) * SAMPLE_RATE_HZ / 4410
+    low, high = np.quantile(strongest, [0.1, 0.9])
+    return float(high - low)
+
+
 def peakedness(sound: np.ndarray) -> float:
     """The share of the power in the 20 strongest of 3 Hz wide bins: near 1 for tones, near 0 for noise."""
     power = spectrum(sound)[0]
@@ -80,9 +95,9 @@ CHECKS: dict[str, tuple[str, Callable[[np.ndarray], bool]]] = {
     "birds": ("1.5 to 7 kHz, with pauses", lambda x: share(x, 1500, 8000) > 0.9 and unevenness(x) > 0.6),
     "crickets": ("near 4.5 kHz", lambda x: share(x, 4000, 5200) > 0.8),
     "dog": ("a voice, in barks", lambda x: share(x, 200, 3500) > 0.8 and unevenness(x) > 0.9),
-    "engine": ("below 500 Hz, steady", lambda x: share(x, 20, 500) > 0.85 and unevenness(x) < 0.3),
+    "engine": ("below 500 Hz, steady", lambda x: share(x, 20, 500) > 0.85 and swelling(x) < 0.3),
     "alarm": ("two tones, steady", lambda x: peakedness(x) > 0.7 and unevenness(x) < 0.3),
-    "siren": ("a tone that wanders, 550 to 3,000 Hz", lambda x: share(x, 550, 3000) > 0.9 and peakedness(x) < 0.7),
+    "siren": ("a tone that wanders by 300 Hz and more", lambda x: share(x, 550, 7500) > 0.9 and wandering_hz(x) > 300),
     "clock": ("two strokes a second", lambda x: 1.5 < strokes_per_s(x) < 2.5 and share(x, 2000, 20000) > 0.7),
     "phone": ("tones, half of the time", lambda x: share(x, 1200, 4500) > 0.8 and unevenness(x) > 0.6),
     "train": ("low, knocking", lambda x: share(x, 20, 400) > 0.6 and 0.2 < unevenness(x) < 1.2),
