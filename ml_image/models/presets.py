@@ -61,4 +61,4 @@ PRESETS: dict[str, Preset] = {
         32,
     ),
 }
-"""About 0.4, 6.6, 17, 130 and 980 million weights."""
+"""About 0.6, 6.6, 22, 173 and 970 million weights."""

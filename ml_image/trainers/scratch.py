@@ -31,7 +31,7 @@ from shared.training.processes import main_first
 PresetName = Literal["tiny", "starter", "small", "medium", "large"]
 WORDING = 20_000
 """Captions that the tokenizer learns from."""
-GENERATION: dict[str, Any] = {"num_inference_steps": 20, "guidance_scale": 4.0, "guidance_rescale": 0.7}
+GENERATION: dict[str, Any] = {"num_inference_steps": 20, "guidance_scale": 3.0, "guidance_rescale": 0.7}
 """How the model likes to be asked, until somebody measures better."""
 
 
