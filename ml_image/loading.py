@@ -101,6 +101,8 @@ def load(source: Source, settings: ImageSettings) -> Loaded:
     facts = look(source, settings)
     family = catalog.FAMILIES[facts.family]
     device = choose_device(settings)
+    if settings.quantize and device.type == "cpu":  # diffusers refuses it with an error of its own
+        raise InvalidRequest(f"{settings.quantize} needs a GPU: leave quantize unset", param="quantize")
     memory.require(facts.size_bytes, device, source.name)
     pipe = _load_pipe(source, settings, facts)
     _place(pipe, settings, device)

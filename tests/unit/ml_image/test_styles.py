@@ -72,3 +72,9 @@ async def test_a_model_that_makes_small_pictures_answers_large_ones(tiny: Any, s
 async def test_offloading_needs_somewhere_to_load_to(tiny: Any, start: Any) -> None:
     with pytest.raises(NotReady, match="ML_IMAGE_OFFLOAD"):
         await start(tiny(), offload="model", device="cpu").load("tiny")
+
+
+async def test_four_bits_need_a_gpu(tiny: Any, start: Any) -> None:
+    with pytest.raises(InvalidRequest, match="GPU") as error:
+        await start(tiny(), quantize="nf4", device="cpu").load("tiny")
+    assert error.value.param == "quantize"
