@@ -37,7 +37,8 @@ LAYERS = 6
 
 
 def ink(image: Image.Image) -> Image.Image:
-    return ImageOps.colorize(image.convert("L").point(lambda value: 255 if value > 110 else 0), "#101018", "#f4ead0")
+    two_tones = [255 if value > 110 else 0 for value in range(256)]
+    return ImageOps.colorize(image.convert("L").point(two_tones), "#101018", "#f4ead0")
 
 
 def sepia(image: Image.Image) -> Image.Image:
@@ -85,7 +86,8 @@ def train(name: str, folder: Path, settings: ImageSettings, steps: int) -> float
         STYLES[name](image).save(data / f"{number}.png")
         (data / f"{number}.txt").write_text(f"{name} style, {caption}")
     begun = time.perf_counter()
-    args = lora.Args(dataset=[data], model="starter", name=name, max_steps=steps, output_dir=folder / f"run-{name}")
+    asked = {"dataset": [data], "model": "starter", "name": name, "max_steps": steps}
+    args = lora.Args.model_validate({**asked, "output_dir": folder / f"run-{name}"})
     lora.main(args, settings)
     return time.perf_counter() - begun
 

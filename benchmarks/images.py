@@ -45,7 +45,7 @@ def build(folder: Path) -> Path:
 
 
 def open_plain(folder: Path) -> Any:
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
     pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)

@@ -20,10 +20,6 @@ SHORT_NAMES = {
     "mms-tts-eng": "facebook/mms-tts-eng",
     "speecht5": "microsoft/speecht5_tts",
     "fastspeech2": "espnet/fastspeech2_conformer_with_hifigan",
-    "bark-small": "suno/bark-small",
-    "bark": "suno/bark",
-    "csm-1b": "sesame/csm-1b",
-    "dia-1.6b": "nari-labs/Dia-1.6B-0626",
     "whisper-tiny": "openai/whisper-tiny",
     "whisper-base": "openai/whisper-base",
     "whisper-small": "openai/whisper-small",
@@ -31,7 +27,6 @@ SHORT_NAMES = {
     "whisper-large-v3": "openai/whisper-large-v3",
     "whisper-turbo": "openai/whisper-large-v3-turbo",
     "wav2vec2-base": "facebook/wav2vec2-base-960h",
-    "musicgen-small": "facebook/musicgen-small",
 }
 
 

@@ -32,7 +32,7 @@ Blob = bytes | BinaryIO
 class Bounds:
     workers: int = max(1, min(4, len(os.sched_getaffinity(0)) - 1))
     waiting: int = 32
-    timeout_s: float = 60.0
+    timeout_s: float = 120.0
     """For one job, from when a process has begun it."""
     idle_s: float = 60.0
     memory_bytes: int = 1792 << 20

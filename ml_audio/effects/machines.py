@@ -23,7 +23,7 @@ def alarm(draw: np.random.Generator, t: np.ndarray, manner: Manner) -> np.ndarra
     high = draw.uniform(860, 980) * manner.pitch
     second = (t * 2 * manner.pace) % 1 >= 0.5
     phase = np.cumsum(np.where(second, high * 0.75, high)) / SAMPLE_RATE_HZ
-    return sum(np.sin(2 * np.pi * n * phase) / n for n in (1, 3, 5, 7)) * 0.8
+    return np.sum([np.sin(2 * np.pi * n * phase) / n for n in (1, 3, 5, 7)], axis=0) * 0.8
 
 
 def siren(draw: np.random.Generator, t: np.ndarray, manner: Manner) -> np.ndarray:
@@ -32,7 +32,7 @@ def siren(draw: np.random.Generator, t: np.ndarray, manner: Manner) -> np.ndarra
     rise = np.where(cycle < 0.25, np.sin(2 * np.pi * cycle), 0.5 + 0.5 * np.cos(np.pi * (cycle - 0.25) / 0.75))
     f = manner.pitch * (600 + 800 * rise)
     phase = np.cumsum(f) / SAMPLE_RATE_HZ
-    return sum(np.sin(2 * np.pi * n * phase) / n**1.3 for n in range(1, 6))
+    return np.sum([np.sin(2 * np.pi * n * phase) / n**1.3 for n in range(1, 6)], axis=0)
 
 
 def clock(draw: np.random.Generator, t: np.ndarray, manner: Manner) -> np.ndarray:

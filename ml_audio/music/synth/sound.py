@@ -25,9 +25,9 @@ def damped_sines(
     """
     total = max(1, round(duration_s * SAMPLE_RATE_HZ))
     rates = (-fades + 2j * np.pi * frequencies_hz) / SAMPLE_RATE_HZ  # (P,) per sample
-    starts = np.exp(np.outer(np.arange(0, total, BLOCK), rates)) * (levels * np.exp(1j * phases))
-    within = np.exp(np.outer(rates, np.arange(BLOCK)))
+    starts: np.ndarray = np.exp(np.outer(np.arange(0, total, BLOCK), rates)) * (levels * np.exp(1j * phases))
+    within: np.ndarray = np.exp(np.outer(rates, np.arange(BLOCK)))
     # the imaginary part of the product, without the real one
-    made = starts.real.astype(np.float32) @ within.imag.astype(np.float32)
-    made += starts.imag.astype(np.float32) @ within.real.astype(np.float32)
+    made = np.real(starts).astype(np.float32) @ np.imag(within).astype(np.float32)
+    made += np.imag(starts).astype(np.float32) @ np.real(within).astype(np.float32)
     return made.reshape(-1)[:total]
