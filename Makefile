@@ -4,13 +4,16 @@ BIN := .venv/bin
 # The stamp's name carries the lock's hash: installed once, and again only when a version changed.
 STAMP := .venv/.installed-$(shell sha256sum requirements.lock | cut -c 1-16)
 
+# Processes beside each other whose OpenMP threads spin take each other's cores.
+PASSIVE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+
 .PHONY: up test check check-style check-types check-tests demo train-starters bench lock env-example compose-test
 
 up: $(STAMP)  ## install if needed, start gateway and text service, wait until ready; Ctrl-C stops all
 	@exec $(BIN)/python deploy/up.py
 
 test: $(STAMP)  ## every test that a machine without a GPU can run
-	$(BIN)/python -m pytest
+	$(PASSIVE) $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP)  ## what a change must pass before it is committed: three things beside each other, a few minutes
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target check-style check-types check-tests
@@ -26,7 +29,7 @@ check-types:
 	$(BIN)/pyright
 
 check-tests:
-	$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/house
+	$(PASSIVE) $(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" tests/unit tests/house
 
 demo: $(STAMP)  ## 60 briefs become designs: starter, then a LoRA on one's own records, then OpenAI's side
 	$(BIN)/python deploy/demo.py
