@@ -27,13 +27,16 @@ class Unfaithful(ServiceError):
 
 
 def same_hearing(
-    recogniser: Recogniser, dataset: Dataset, card: dict[str, Any], base: Path | None = None
+    recogniser: Recogniser, dataset: Dataset, card: dict[str, Any], base: Callable[[], Recogniser] | None = None
 ) -> Callable[[Path], None]:
-    """The check for `finish`; `base` is the folder that an adapter stands on. Raises Unfaithful."""
+    """The check for `finish`; `base` opens what an adapter stands on, in as many bits as it was trained on.
+
+    Raises Unfaithful.
+    """
 
     def check(folder: Path) -> None:
         recogniser.model.eval()
-        again = Recogniser.from_pretrained(base or folder)
+        again = base() if base else Recogniser.from_pretrained(folder)
         if base is not None:
             again.model = _adapted(again.model, folder)
         furthest = 0.0
@@ -46,13 +49,13 @@ def same_hearing(
 
 
 def same_speaking(
-    voice: Voice, dataset: Dataset, card: dict[str, Any], base: Path | None = None
+    voice: Voice, dataset: Dataset, card: dict[str, Any], base: Callable[[], Voice] | None = None
 ) -> Callable[[Path], None]:
     """The same for a voice: its spectrograms and its sound."""
 
     def check(folder: Path) -> None:
         voice.acoustic.eval()
-        again = Voice.from_pretrained(base or folder)
+        again = base() if base else Voice.from_pretrained(folder)
         if base is not None:
             again.acoustic = _adapted(again.acoustic, folder)
         furthest = 0.0

@@ -4,6 +4,7 @@ All weights, or with `--rank` a LoRA adapter (https://arxiv.org/abs/2106.09685).
 """
 
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -50,6 +51,13 @@ def rows_of(recogniser: Recogniser, dataset: Dataset, args: Any) -> tuple[HeardR
     return made(np.array(kept), augmented=args.augment), made(dataset.validation, augmented=0.0)
 
 
+def _open(folder: Path, quantize: str | None) -> Recogniser:
+    model: Any = Wav2Vec2BertForCTC.from_pretrained(
+        folder, use_safetensors=True, local_files_only=True, **quantisation(quantize)
+    )
+    return Recogniser.from_pretrained(folder, model)
+
+
 def main(args: Args, settings: AudioSettings) -> str:
     base = find_base(args.model, settings, Wav2Vec2BertConfig.model_type)
     if args.quantize and not args.rank:
@@ -57,10 +65,8 @@ def main(args: Args, settings: AudioSettings) -> str:
     name = name_of(args, base.name)
     folder = prepare_folder(args, settings.data_dir, name)
     dataset = prepare(args, folder, heard, "heard")
-    model: Any = Wav2Vec2BertForCTC.from_pretrained(
-        base.folder, use_safetensors=True, local_files_only=True, **quantisation(args.quantize)
-    )
-    recogniser = Recogniser.from_pretrained(base.folder, model)
+    recogniser = _open(base.folder, args.quantize)
+    model = recogniser.model
     train, validation = rows_of(recogniser, dataset, args)
     if args.rank:
         model = lora.attach(model, base.name, args.rank, args.alpha, args.dropout, task=None)
@@ -75,5 +81,5 @@ def main(args: Args, settings: AudioSettings) -> str:
         **({"base": base.version or base.name} if args.rank else {}),
     }
     save = partial(lora.save, model) if args.rank else recogniser.save_pretrained
-    check = same_hearing(recogniser, dataset, card, base.folder if args.rank else None)
+    check = same_hearing(recogniser, dataset, card, partial(_open, base.folder, args.quantize) if args.rank else None)
     return finish(args, settings.data_dir, name, folder, state, save, card, check)

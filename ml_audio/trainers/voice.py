@@ -70,18 +70,25 @@ def main(args: Args, settings: AudioSettings) -> str:
         **({"base": base.version or base.name} if args.rank else {}),
     }
     save = partial(lora.save, voice.acoustic) if args.rank else voice.save_pretrained
-    check = same_speaking(voice, dataset, card, base.folder if args.rank else None)
+    check = same_speaking(voice, dataset, card, partial(_open, base.folder, args.quantize) if args.rank else None)
     return finish(args, settings.data_dir, name, folder, state, save, card, check)
 
 
 def _adapt(args: Args, folder: Path, name: str) -> tuple[Voice, VoiceLoss]:
-    acoustic: Any = FastSpeech2ConformerModel.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, **quantisation(args.quantize)
-    )
+    voice = _open(folder, args.quantize)
     torch.manual_seed(args.seed)
     if args.rank:
-        acoustic = lora.attach(acoustic, name, args.rank, args.alpha, args.dropout, args.target_modules, task=None)
-    return Voice.from_pretrained(folder, acoustic), VoiceLoss(acoustic, frozen_norms=bool(args.rank))
+        voice.acoustic = lora.attach(
+            voice.acoustic, name, args.rank, args.alpha, args.dropout, args.target_modules, task=None
+        )
+    return voice, VoiceLoss(voice.acoustic, frozen_norms=bool(args.rank))
+
+
+def _open(folder: Path, quantize: str | None) -> Voice:
+    acoustic: Any = FastSpeech2ConformerModel.from_pretrained(
+        folder, use_safetensors=True, local_files_only=True, **quantisation(quantize)
+    )
+    return Voice.from_pretrained(folder, acoustic)
 
 
 def _speakers(voice: Voice, dataset: Dataset, speaker: str) -> dict[str, int]:

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_pictures_cost_by_tokens_or_by_the_piece() -> None:
 
 async def test_a_table_from_before_pictures_were_counted(tmp_path: Path) -> None:
     path = tmp_path / "gateway.db"
-    older = SCHEMA.replace("    images INTEGER NOT NULL DEFAULT 0,\n", "")
+    older = re.sub(r"    (images|seconds) INTEGER NOT NULL DEFAULT 0,\n", "", SCHEMA)
     with connect(path) as db:
         db.execute(older)
         db.execute("INSERT INTO usage VALUES ('2026-01-01', 'a', 'custom', 'starter', 1, 2, 3, 0, 0)")

@@ -40,8 +40,13 @@ def test_forms_follow_by_rule():
 
 
 def test_prose_is_read_and_code_left_out(tmp_path):
-    (tmp_path / "a.md").write_text("The cat sat on a mat. It cost me and my dad $5.\n\nx = {1: [2]}; y(z)\n\nNo\n")
-    assert sentences.read([tmp_path / "a.md"]) == ["the cat sat on a mat.", "it cost me and my dad five dollars."]
+    (tmp_path / "a.md").write_text(
+        "The cat sat on a mat. It cost me and my dear old dad $5.\n\nx = {1: [2]}; y(z)\n\nNo\n"
+    )
+    assert sentences.read([tmp_path / "a.md"]) == [
+        "the cat sat on a mat.",
+        "it cost me and my dear old dad five dollars.",
+    ]
 
 
 def test_pauses_are_named_by_their_marks():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from ml_audio.settings import SHIPPED
 from ml_audio.sound.encoding import FORMATS
 from ml_audio.sound.reading import open_recording, read_mono
 
@@ -82,6 +83,6 @@ def test_what_is_wrong_is_named(client: TestClient, fields: dict[str, Any], stat
 
 
 def test_models(client: TestClient) -> None:
-    assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["tiny"]
+    assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["tiny", *SHIPPED]
     details = client.get("/v1/models/tiny").json()
     assert (details["family"], details["loaded"], details["context_length"]) == ("vits", True, None)

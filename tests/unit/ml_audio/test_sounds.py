@@ -158,5 +158,5 @@ def test_a_voice_is_served_as_a_family(tmp_path):
     with pytest.raises(InvalidRequest, match="mood"):
         served.check(Utterance("Yes.", mood="whisper"))
     (tmp_path / "mouth" / "voice.json").unlink()
-    with pytest.raises(InvalidRequest, match=r"voice\.json"):
+    with pytest.raises(InvalidRequest, match="lacks weights"):
         loading.load(source, None, settings(tmp_path))

@@ -80,10 +80,9 @@ def test_a_recogniser_goes_on_from_a_base(tmp_path, clips, base_recogniser, rank
     recogniser.main(args, settings(tmp_path))
     found = version(tmp_path, "mine")
     assert (found.path / "adapter_config.json").exists() == bool(rank)
-    assert (
-        found.card["metrics"]["loss"]
-        < 0.8 * json.loads((tmp_path / "data/runs/mine/events.jsonl").read_text().splitlines()[0])["loss"]
-    )
+    lines = [json.loads(line) for line in (tmp_path / "data/runs/mine/events.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_training_4_bit_weights_themselves_is_refused(tmp_path, clips, base_recogniser):
