@@ -47,7 +47,7 @@ def test_a_recogniser_learns_words_from_clips(tmp_path, clips):
     args = recogniser_scratch.Args(
         dataset=[clips],
         preset="tiny",
-        max_steps=250,
+        max_steps=400,
         batch_size=12,
         learning_rate=0.02,
         augment=0.0,
