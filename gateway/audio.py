@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
+from urllib.parse import unquote
 
 from gateway.names import ModelNames, merged, wanted
 from gateway.text import SPENT, Account, Body, Catalog, Spent, no_account
@@ -154,10 +155,11 @@ class ProviderAudio:
                     yield piece
         finally:
             if size_bytes:  # one that its client left was paid for, too
-                await self._count(call, _seconds(call, sound, tail))
+                await self._count(call, sound, _seconds(call, sound, tail))
 
-    async def _count(self, call: AudioCall, seconds: float) -> None:
-        model = merged("audio", str(call.fields.get("model") or call.path))
+    async def _count(self, call: AudioCall, sound: Sound, seconds: float) -> None:
+        answered_by = unquote(sound.headers.get("x-audio-model", ""))
+        model = merged("audio", str(call.fields.get("model") or answered_by or call.path))
         spent = Spent(self.provider, model, 0, 0, seconds=max(1, round(seconds)), work=call.path)
         SPENT.set(spent)
         await self.account(spent)

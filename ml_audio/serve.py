@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
@@ -161,7 +162,9 @@ async def generate(body: SoundRequest, request: Request, engine: TheEngine) -> R
     """Music, or effects with `mode: effects`, from words; `response_format: midi` gives the notes."""
     async with while_connected(request.receive):
         data, media_type, seconds = await music_replies.answer(engine, body)
-    return Response(data, media_type=media_type, headers={"x-audio-seconds": f"{seconds:.3f}"})
+    model = "effects" if body.mode == "effects" else body.model or engine.settings.music
+    headers = {"x-audio-seconds": f"{seconds:.3f}", "x-audio-model": quote(model, safe=":/")}
+    return Response(data, media_type=media_type, headers=headers)
 
 
 @router.get("/v1/audio/voices")

@@ -14,7 +14,7 @@ from shared.errors import UpstreamFailed
 from shared.http import Transport
 from shared.multipart import write_form
 
-KEPT = ("x-audio-seconds", "content-disposition")
+KEPT = ("x-audio-seconds", "x-audio-model", "content-disposition")
 """Headers that the client gets, too."""
 
 

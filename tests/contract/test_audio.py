@@ -154,6 +154,7 @@ async def test_generate_audio(client: httpx.AsyncClient, provider: str, mode: st
         return
     made = answer.json()
     assert made["media_type"] == "audio/wav" and made["filename"].endswith(".wav"), made
+    assert mode == "speech" or made["model"] == "composer", "the one that the service says it was"
     found = await client.get(f"/api/v1/multimodal/download/{made['filename']}")
     assert found.content[:4] == b"RIFF" and len(found.content) == made["size_bytes"]
     listed = (await client.get("/api/v1/multimodal/list_generated")).json()["data"]

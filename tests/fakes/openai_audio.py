@@ -75,7 +75,11 @@ async def generate(request: Request) -> Response:
         raise Refusal(404, INVALID, "Invalid URL", "unknown_url")
     body = await request.json()
     data = _encode(_tone(body.get("duration") or 1.0), "wav")
-    return Response(data, media_type="audio/wav", headers={"x-audio-seconds": str(body.get("duration") or 1.0)})
+    return Response(
+        data,
+        media_type="audio/wav",
+        headers={"x-audio-seconds": str(body.get("duration") or 1.0), "x-audio-model": "composer"},
+    )
 
 
 async def voices(request: Request) -> Response:

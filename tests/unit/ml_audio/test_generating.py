@@ -23,6 +23,7 @@ def test_music(client: TestClient) -> None:
     assert (wav.status_code, wav.headers["content-type"]) == (200, "audio/wav"), wav.text
     assert open_recording(wav.content, 60).stream.rate == 44_100
     assert len(read_mono(wav.content, 44_100, 60)) == 3 * 44_100 and wav.headers["x-audio-seconds"] == "3.000"
+    assert wav.headers["x-audio-model"] == "notes"
     assert client.post("/v1/sound-generation", json=body).content == wav.content
     midi = client.post(GENERATE, json=body | {"response_format": "midi"})
     assert midi.content[:4] == b"MThd" and midi.headers["content-type"] == "audio/midi"
@@ -34,6 +35,7 @@ def test_effects(client: TestClient) -> None:
     body = {"text": "rain", "mode": "effects", "duration_seconds": 1.5, "response_format": "flac"}
     answer = client.post(GENERATE, json=body)
     samples = read_mono(answer.content, 44_100, 60)
+    assert answer.headers["x-audio-model"] == "effects"
     assert len(samples) == round(1.5 * 44_100) and np.abs(samples).max() > 0.01
 
 
