@@ -20,6 +20,9 @@ NO_MEMORY = -4
 
 
 def confine(memory_bytes: int) -> None:
+    # A Ctrl-C is for the gateway, which ends its children itself. A group, and no session: Linux shares the processor
+    # between sessions first, and niceness would count for nothing (sched(7), autogroup).
+    os.setpgid(0, 0)
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -59,7 +59,6 @@ class Child:
             stderr=asyncio.subprocess.DEVNULL,  # what decoders print may quote a picture
             env={**threads, "MALLOC_ARENA_MAX": "1", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd="/",
-            start_new_session=True,  # a Ctrl-C is for the gateway, which ends its children itself
             limit=PIECE_BYTES,
         )
         return cls(process)
