@@ -1,7 +1,4 @@
-"""A vocoder from random weights, on crops of recordings; its losses are `spectral_loss` alone, no adversary.
-
-A discriminator costs three times the step on a CPU; what it would win is in LOG.md.
-"""
+"""A vocoder from random weights, on crops of recordings; its losses are `spectral_loss` alone, no adversary."""
 
 from pathlib import Path
 from typing import Any, ClassVar

@@ -12,9 +12,10 @@ from ml_text import pairs
 from ml_text.data import Skipped
 from ml_text.encoder import load_encoder
 from ml_text.sources import Sources
-from ml_text.train import main, parse
+from ml_text.train import PROGRAM
 from ml_text.trainers import contrastive
 from shared.errors import InvalidRequest
+from shared.training import launch
 
 THINGS = "coffee tea bread bikes shoes lamps books plants pizza yoga".split()
 WAYS = ["fresh", "cheap", "local", "new", "best", "quiet", "big", "small", "old", "blue"]
@@ -44,7 +45,9 @@ def recall(name: str, settings: Any) -> float:
 
 def train(dataset: Path, settings: Any, *options: str) -> str:
     small = ["--width", "32", "--layers", "1", "--vocab-size", "400", "--sequence-length", "32", "--batch-size", "10"]
-    args = parse("contrastive", ["--dataset", str(dataset), "--epochs", "8", "--warmup-steps", "5", *small, *options])
+    args = launch.parse(
+        PROGRAM, "contrastive", ["--dataset", str(dataset), "--epochs", "8", "--warmup-steps", "5", *small, *options]
+    )
     return contrastive.main(args, settings)  # pyright: ignore[reportArgumentType]
 
 
@@ -73,7 +76,12 @@ def test_bad_rows_are_named_or_counted(tmp_path: Path, settings: Any, capsys: An
         list(pairs.read([path], "stop", Skipped()))
     skipped = Skipped()
     assert list(pairs.read([path], "skip", skipped)) == [("a", "b")] and len(skipped.bad) == 4
-    assert main(["contrastive", "--dataset", str(path), "--on-bad-row", "skip", "--output-dir", str(tmp_path)]) == 2
+    assert (
+        launch.run(
+            PROGRAM, ["contrastive", "--dataset", str(path), "--on-bad-row", "skip", "--output-dir", str(tmp_path)]
+        )
+        == 2
+    )
     assert "too few" in capsys.readouterr().err
 
 

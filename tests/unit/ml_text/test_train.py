@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ml_text import train
+from ml_text.train import PROGRAM
 from ml_text.trainers import TRAINERS
 from shared.errors import InvalidRequest
-from shared.training import checkpoints
+from shared.training import checkpoints, launch
 
-ROOT = Path(train.__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 TINY = ["--preset", "tiny", "--sequence-length=64", "--batch_size", "4", "--context-length", "128", "--warmup_steps=5"]
 
 
@@ -43,26 +43,31 @@ def _data_dir(tmp_path, monkeypatch):
     ],
 )
 def test_which_method(argv, method, left):
-    assert train.choose(argv) == (method, left)
+    assert launch.choose(PROGRAM, argv) == (method, left)
 
 
 @pytest.mark.parametrize("argv", [["dance"], ["scratch", "--use-lora"]])
 def test_methods_that_are_not_there(argv):
     with pytest.raises(InvalidRequest):
-        train.choose(argv)
+        launch.choose(PROGRAM, argv)
 
 
 def test_both_spellings_and_many_files():
-    args = train.parse("scratch", ["--dataset", "a,b.jsonl", "c [1].jsonl", "--batch_size=3", "--max-steps", "5"])
+    args = launch.parse(
+        PROGRAM, "scratch", ["--dataset", "a,b.jsonl", "c [1].jsonl", "--batch_size=3", "--max-steps", "5"]
+    )
     assert args.dataset == [Path("a,b.jsonl"), Path("c [1].jsonl")]
     assert (args.batch_size, args.max_steps, args.publish) == (3, 5, True)
-    assert train.parse("scratch", ["--dataset=a", "--dataset=b", "--no-publish"]).dataset == [Path("a"), Path("b")]
+    assert launch.parse(PROGRAM, "scratch", ["--dataset=a", "--dataset=b", "--no-publish"]).dataset == [
+        Path("a"),
+        Path("b"),
+    ]
 
 
 def test_the_environment_sets_no_option(monkeypatch):
     monkeypatch.setenv("SEED", "7")
     monkeypatch.setenv("NAME", "someone")
-    args = train.parse("lora", ["--dataset", "a"])
+    args = launch.parse(PROGRAM, "lora", ["--dataset", "a"])
     assert (args.seed, args.name) == (42, None)
 
 
@@ -83,7 +88,7 @@ def test_the_environment_sets_no_option(monkeypatch):
 )
 def test_bad_arguments_end_with_2(argv, said, capsys):
     try:
-        status = train.main(argv)
+        status = launch.run(PROGRAM, argv)
     except SystemExit as stop:
         status = stop.code
     assert status == 2
@@ -93,9 +98,9 @@ def test_bad_arguments_end_with_2(argv, said, capsys):
 def test_a_bad_row_ends_with_2_or_is_skipped(dataset, tmp_path, capsys):
     dataset.write_text(dataset.read_text() + '\n{"prompt": 3, "completion": "x"}\n')
     argv = [*TINY, "--dataset", str(dataset), "--max-steps", "2"]
-    assert train.main(argv) == 2
+    assert launch.run(PROGRAM, argv) == 2
     assert "--dataset: numbers.jsonl, row 61: prompt is a string, not int" in capsys.readouterr().err
-    assert train.main([*argv, "--on-bad-row", "skip"]) == 0
+    assert launch.run(PROGRAM, [*argv, "--on-bad-row", "skip"]) == 0
     shown = capsys.readouterr()
     assert shown.out == "numbers\n" and "1 bad rows were skipped" in shown.err
 
@@ -103,7 +108,7 @@ def test_a_bad_row_ends_with_2_or_is_skipped(dataset, tmp_path, capsys):
 @pytest.mark.parametrize("method", list(TRAINERS))
 def test_help_has_every_option_described(method, capsys):
     with pytest.raises(SystemExit) as stop:
-        train.main([method, "--help"])
+        launch.run(PROGRAM, [method, "--help"])
     assert stop.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     for name, field in TRAINERS[method].Args.model_fields.items():
@@ -112,7 +117,7 @@ def test_help_has_every_option_described(method, capsys):
 
 
 def test_help_names_the_methods(capsys):
-    assert train.main(["--help"]) == 0
+    assert launch.run(PROGRAM, ["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in TRAINERS)
 
@@ -121,10 +126,10 @@ def test_an_unfinished_run_is_not_overwritten(dataset, tmp_path, capsys):
     out = tmp_path / "out"
     checkpoints.save_step(out, 5, {}, keep=2)
     argv = [*TINY, "--dataset", str(dataset), "--max-steps", "2", "--no-publish", "--output-dir", str(out)]
-    assert train.main(argv) == 2
+    assert launch.run(PROGRAM, argv) == 2
     assert "--resume goes on with it, --restart throws it away" in capsys.readouterr().err
-    assert train.main([*argv, "--restart"]) == 0
-    assert train.main(argv) == 0, "a finished run may be repeated"
+    assert launch.run(PROGRAM, [*argv, "--restart"]) == 0
+    assert launch.run(PROGRAM, argv) == 0, "a finished run may be repeated"
 
 
 def start(dataset: Path, out: Path, *more: str) -> "subprocess.Popen[str]":

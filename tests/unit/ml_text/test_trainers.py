@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from ml_text import catalog
 from ml_text.engine import Engine, Request
 from ml_text.sources import Sources
-from ml_text.train import parse
+from ml_text.train import PROGRAM
 from ml_text.trainers import TRAINERS
 from shared import registry
 from shared.errors import InvalidRequest, OutOfMemory
-from shared.training import memory
+from shared.training import launch, memory
 from tests.unit.ml_text.training import ROWS, loss, publish_base, settings, write_rows
 
 # peft 0.21 asks transformers 5.23 by a name that it is leaving
@@ -36,7 +36,7 @@ OPENAI_PREFERENCES = [
 
 def train(tmp_path: Path, method: str, rows: list[dict[str, Any]], *options: str) -> str:
     dataset = write_rows(tmp_path / "rows.jsonl", rows)
-    args = parse(method, [*OPTIONS, "--dataset", str(dataset), *options])
+    args = launch.parse(PROGRAM, method, [*OPTIONS, "--dataset", str(dataset), *options])
     return TRAINERS[method].main(args, settings(tmp_path))
 
 
@@ -139,6 +139,6 @@ def test_another_files_records_choose_the_best(tmp_path):
 
 @pytest.mark.parametrize("given", [[], ["--max-steps", "3"]])
 def test_a_quick_start_sets_what_is_not_given(given):
-    args = parse("sft", ["--quick-start", "--model", "gpt2", *given])
+    args = launch.parse(PROGRAM, "sft", ["--quick-start", "--model", "gpt2", *given])
     assert args.dataset[0].name == "house_style.jsonl" and args.dataset[0].is_file()
     assert args.max_minutes == 5 and args.max_steps == (3 if given else None)
