@@ -5,31 +5,25 @@ python -m ml_audio.serve --model NAME
 
 import argparse
 import asyncio
-import contextlib
-import importlib
-import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from ml_audio import music_replies, speech, transcripts, voice_replies
 from ml_audio.settings import SHIPPED, AudioSettings
 from ml_audio.sound.encoding import FORMATS
 from ml_audio.sources import Sources
-from shared.app import byte_stream, create_app, event_stream, read_fields
-from shared.errors import InvalidRequest, NotFound, NotReady, ServiceError
+from shared import serving
+from shared.app import byte_stream, event_stream, read_fields
+from shared.errors import NotFound
 from shared.events import while_connected
-from shared.jobs.desk import Desk
-from shared.jobs.requests import Trainer
-from shared.jobs.routes import router as fine_tuning
 from shared.logs import configure_logging
 from shared.multipart import Form, read_form
-from shared.sources.routes import model_fields
-from shared.sources.routes import router as models
+from shared.serving import Service, TheEngine, choose
 from shared.wire.audio import (
     SoundRequest,
     SpeechRequest,
@@ -40,12 +34,7 @@ from shared.wire.audio import (
     VoiceList,
     VoiceRequest,
 )
-from shared.wire.models import ModelDetails
 
-if TYPE_CHECKING:
-    from ml_audio.engine import Engine
-
-log = logging.getLogger(__name__)
 router = APIRouter()
 RECORDING: dict[str, Any] = {
     "requestBody": {
@@ -65,58 +54,6 @@ RECORDING: dict[str, Any] = {
         },
     }
 }
-
-
-class Service:
-    """What the routes share. torch is imported in the background, so /health answers at once."""
-
-    def __init__(self, settings: AudioSettings, sources: Sources, preload: str) -> None:
-        self.settings, self.sources, self.preload = settings, sources, preload
-        self.engine: Engine | None = None
-        self.state = "the model is being loaded"
-        self.ready = False
-
-    async def start(self) -> None:
-        try:
-            module = await asyncio.to_thread(importlib.import_module, "ml_audio.engine")
-            engine = self.engine = module.Engine(self.settings, self.sources, self.preload)
-            await engine.load(self.preload)
-            self.ready = True
-        except ServiceError as error:
-            self.state = f"{self.preload} cannot be loaded: {error}"
-            log.error(self.state)
-        except Exception:
-            self.state = f"{self.preload} cannot be loaded: internal error"
-            log.exception(self.state)
-
-    def check_base(self, model: str) -> None:
-        """Whether it can be trained on. Raises NotFound, or InvalidRequest for an adapter."""
-        source = self.sources.find(model)
-        if source.base:
-            raise InvalidRequest(f"{model} is itself an adapter; train on its base {source.base}", param="model")
-
-
-def trainers() -> Mapping[str, Trainer]:
-    return importlib.import_module("ml_audio.trainers").TRAINERS  # loads torch
-
-
-def get_engine(request: Request) -> "Engine":
-    service: Service = request.app.state.service
-    if service.engine is None:
-        raise NotReady(service.state, retry_after_s=2)
-    return service.engine
-
-
-TheEngine = Annotated[Any, Depends(get_engine)]
-
-
-@router.get("/ready", tags=["health"])
-async def ready(request: Request) -> dict[str, str]:
-    """The voice named at the start is in memory."""
-    service: Service = request.app.state.service
-    if not service.ready:
-        raise NotReady(service.state, retry_after_s=2)
-    return {"status": "ready"}
 
 
 @router.post("/v1/audio/speech", response_model=None)
@@ -187,51 +124,10 @@ async def delete_voice(id: str, engine: TheEngine) -> VoiceDeleted:
     return VoiceDeleted(id=id)
 
 
-@router.get("/v1/models/{id:path}")
-async def model(id: str, engine: TheEngine) -> ModelDetails:
-    return await _details(engine, id)
-
-
-@router.post("/v1/models/{id:path}/load")
-async def load(id: str, engine: TheEngine) -> ModelDetails:
-    """Bring the model into memory now; 507 when it does not fit."""
-    await engine.load(id)
-    return await _details(engine, id)
-
-
-async def _details(engine: Any, name: str) -> ModelDetails:
-    source, facts, loaded = await engine.look(name)
-    return ModelDetails(
-        **model_fields(source),
-        family=facts.family,
-        parameters=facts.parameters,
-        dtype=str(facts.dtype).removeprefix("torch."),
-        loaded=loaded,
-    )
-
-
 def create_service(settings: AudioSettings, sources: Sources | None = None, preload: str | None = None) -> FastAPI:
     """The app; the voice `preload` is loaded when it starts, and answers requests that name none."""
-    service = Service(settings, sources or Sources(settings), preload or settings.model)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        starting = asyncio.create_task(service.start())
-        yield
-        starting.cancel()
-        app.state.desk.close()
-        if service.engine:
-            await service.engine.close()
-
-    app = create_app(
-        "Audio service",
-        routers=[models, router, fine_tuning],
-        lifespan=lifespan,
-        streamed_limits={"/v1/audio/.*": settings.upload_mb << 20},
-    )
-    app.state.service, app.state.sources = service, service.sources
-    app.state.desk = Desk("audio", settings.shared, trainers, service.check_base)
-    return app
+    service = Service("ml_audio", settings, sources or Sources(settings), preload or settings.model)
+    return serving.create(service, "Audio service", router, streamed_limits={"/v1/audio/.*": settings.upload_mb << 20})
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -274,14 +170,6 @@ def others(sources: Sources, settings: AudioSettings) -> dict[str, str]:
         if chosen not in SHIPPED:
             found[name] = sources.fetch(chosen).name
     return found
-
-
-def choose(sources: Sources, model: str, adapter: str | None, use_lora: bool) -> str:
-    """The name that answers requests without one. NotFound, with where to put it, when it is nowhere."""
-    base = sources.fetch(model)
-    if adapter:
-        return sources.find(adapter).name
-    return sources.newest_adapter(base.name).name if use_lora else base.name
 
 
 if __name__ == "__main__":

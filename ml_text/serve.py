@@ -4,88 +4,31 @@ python -m ml_text.serve --model NAME
 """
 
 import argparse
-import asyncio
-import contextlib
 import importlib
-import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from ml_text import completion_replies, replies
 from ml_text.settings import TextSettings
 from ml_text.sources import Sources
-from shared import design
-from shared.app import create_app, event_stream
+from shared import design, serving
+from shared.app import event_stream
 from shared.design import Brief
-from shared.errors import InvalidRequest, NotFound, NotReady, ServiceError
+from shared.errors import NotFound
 from shared.events import while_connected
-from shared.jobs.desk import Desk
-from shared.jobs.requests import Trainer
-from shared.jobs.routes import router as fine_tuning
 from shared.logs import configure_logging
-from shared.sources.routes import model_fields
-from shared.sources.routes import router as models
+from shared.serving import Service, TheEngine, choose
 from shared.wire.chat import ChatRequest
 from shared.wire.completions import CompletionRequest
 from shared.wire.embeddings import EmbeddingRequest
-from shared.wire.models import ModelDetails
 
-if TYPE_CHECKING:
-    from ml_text.engine import Engine
-
-log = logging.getLogger(__name__)
 router = APIRouter()
-
-
-class Service:
-    """What the routes share. torch is imported in the background, so /health answers at once."""
-
-    def __init__(self, settings: TextSettings, sources: Sources, preload: str) -> None:
-        self.settings, self.sources, self.preload = settings, sources, preload
-        self.engine: Engine | None = None
-        self.state = "the model is being loaded"
-        self.ready = False
-
-    async def start(self, registry: CollectorRegistry) -> None:
-        try:
-            module = await asyncio.to_thread(importlib.import_module, "ml_text.engine")
-            engine = self.engine = module.Engine(self.settings, self.sources, self.preload)
-            metrics = importlib.import_module("ml_text.metrics")
-            registry.register(metrics.EngineMetrics(lambda: engine.pool.residents))
-            await engine.load(self.preload)
-            self.ready = True
-        except ServiceError as error:
-            self.state = f"{self.preload} cannot be loaded: {error}"
-            log.error(self.state)
-        except Exception:
-            self.state = f"{self.preload} cannot be loaded: internal error"
-            log.exception(self.state)
-
-    def check_base(self, model: str) -> None:
-        """Whether it can be trained on. Raises NotFound, or InvalidRequest for an adapter."""
-        source = self.sources.find(model)
-        if source.base:
-            raise InvalidRequest(f"{model} is itself an adapter; train on its base {source.base}", param="model")
-
-
-def trainers() -> Mapping[str, Trainer]:
-    return importlib.import_module("ml_text.trainers").TRAINERS  # loads torch
-
-
-def get_engine(request: Request) -> "Engine":
-    service: Service = request.app.state.service
-    if service.engine is None:
-        raise NotReady(service.state, retry_after_s=2)
-    return service.engine
-
-
-TheEngine = Annotated[Any, Depends(get_engine)]
 
 
 class Generate(BaseModel):
@@ -93,15 +36,6 @@ class Generate(BaseModel):
     platform: str
     format: str
     model: str | None = None
-
-
-@router.get("/ready", tags=["health"])
-async def ready(request: Request) -> dict[str, str]:
-    """The model named at the start is in memory."""
-    service: Service = request.app.state.service
-    if not service.ready:
-        raise NotReady(service.state, retry_after_s=2)
-    return {"status": "ready"}
 
 
 @router.post("/v1/chat/completions", response_model=None)
@@ -132,18 +66,6 @@ async def embed(body: EmbeddingRequest, request: Request, engine: TheEngine) -> 
     return _json(answer)
 
 
-@router.get("/v1/models/{id:path}")
-async def model(id: str, engine: TheEngine) -> ModelDetails:
-    return await _details(engine, id)
-
-
-@router.post("/v1/models/{id:path}/load")
-async def load(id: str, engine: TheEngine) -> ModelDetails:
-    """Bring the model into memory now; 507 when it does not fit."""
-    await engine.load(id)
-    return await _details(engine, id)
-
-
 @router.post("/generate")
 async def generate(body: Generate, request: Request, engine: TheEngine) -> dict[str, Any]:
     """A brief to a bare design spec."""
@@ -160,40 +82,19 @@ async def generate(body: Generate, request: Request, engine: TheEngine) -> dict[
     return spec
 
 
-async def _details(engine: Any, name: str) -> ModelDetails:
-    source, facts, loaded = await engine.look(name)
-    return ModelDetails(
-        **model_fields(source),
-        family=facts.family,
-        parameters=facts.parameters,
-        dtype=str(facts.dtype).removeprefix("torch."),
-        context_length=facts.context_length,
-        vocab_size=facts.vocab_size,
-        loaded=loaded,
-    )
-
-
 def _json(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
+def measure(engine: Any, registry: CollectorRegistry) -> None:
+    metrics = importlib.import_module("ml_text.metrics")
+    registry.register(metrics.EngineMetrics(lambda: engine.pool.residents))
+
+
 def create_service(settings: TextSettings, sources: Sources | None = None, preload: str | None = None) -> FastAPI:
     """The app; the model `preload` is loaded when it starts, and answers requests that name none."""
-    service = Service(settings, sources or Sources(settings), preload or settings.model)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        starting = asyncio.create_task(service.start(app.state.registry))
-        yield
-        starting.cancel()
-        app.state.desk.close()
-        if service.engine:
-            await service.engine.close()
-
-    app = create_app("Text service", routers=[models, router, fine_tuning], lifespan=lifespan)
-    app.state.service, app.state.sources = service, service.sources
-    app.state.desk = Desk("text", settings.shared, trainers, service.check_base)
-    return app
+    service = Service("ml_text", settings, sources or Sources(settings), preload or settings.model, measure)
+    return serving.create(service, "Text service", router)
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -227,14 +128,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     uvicorn.run(create_service(settings, sources, preload), host=settings.host, port=settings.port, log_config=None)
     return 0
-
-
-def choose(sources: Sources, model: str, adapter: str | None, use_lora: bool) -> str:
-    """The name that answers requests without one. NotFound, with where to put it, when it is nowhere."""
-    base = sources.fetch(model)
-    if adapter:
-        return sources.find(adapter).name
-    return sources.newest_adapter(base.name).name if use_lora else base.name
 
 
 if __name__ == "__main__":
