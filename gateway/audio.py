@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 from urllib.parse import unquote
 
-from gateway.names import ModelNames, merged, wanted
-from gateway.text import SPENT, Account, Body, Catalog, Spent, no_account
+from gateway.modality import Modality, Models, OfProvider, Spent
+from gateway.names import merged, wanted
+from gateway.text import Body
 
 AudioPath = Literal["speech", "transcriptions", "translations", "generate"]
 Json = dict[str, Any]
@@ -47,7 +48,7 @@ class Sound:
     """Of the provider's, those that the client gets, too."""
 
 
-class AudioModel(Catalog, Protocol):
+class AudioModel(Models, Protocol):
     """Audio of one provider. Errors are ServiceErrors; what it cannot do is UnsupportedByProvider."""
 
     async def open(self, call: AudioCall) -> Sound:
@@ -62,44 +63,18 @@ class AudioModel(Catalog, Protocol):
 
     async def delete_voice(self, id: str) -> Json: ...
 
-    async def close(self) -> None: ...
 
-
-class Audio(Protocol):
+class Audio(Modality, Protocol):
     """The audio operations of the gateway: a provider's, or two providers joined."""
-
-    @property
-    def provider(self) -> str: ...
-
-    @property
-    def models(self) -> Catalog: ...
-
-    @property
-    def names(self) -> ModelNames: ...
-
-    @property
-    def default(self) -> str | None:
-        """What speaks for requests that name no model."""
-        ...
 
     @property
     def speakers(self) -> AudioModel:
         """Who keeps the voices."""
         ...
 
-    def account_to(self, account: Account) -> None:
-        """Tell `account` what each answer cost."""
-        ...
-
-    async def resolve(self, name: object) -> str:
-        """The provider's name for what the client calls `name`. Raises InvalidRequest or NotFound on `model`."""
-        ...
-
     async def open(self, call: AudioCall) -> Sound:
         """Begin an answer; raises what is wrong before it begins. Its cost is told once it has ended."""
         ...
-
-    async def close(self) -> None: ...
 
 
 async def whole(audio: Audio, call: AudioCall) -> tuple[bytes, Sound]:
@@ -109,21 +84,10 @@ async def whole(audio: Audio, call: AudioCall) -> tuple[bytes, Sound]:
         return b"".join([piece async for piece in pieces]), sound
 
 
-class ProviderAudio:
-    """Audio of one provider. `default` speaks for requests that name no model."""
+class ProviderAudio(OfProvider[AudioModel]):
+    """`default` speaks for requests that name no model."""
 
-    def __init__(self, provider: str, models: AudioModel, names: ModelNames, default: str | None) -> None:
-        self.provider = provider
-        self.models = models
-        self.names = names
-        self.default = default
-        self.account: Account = no_account
-
-    def account_to(self, account: Account) -> None:
-        self.account = account
-
-    async def resolve(self, name: object) -> str:
-        return await self.names.resolve(wanted(name, self.default, "MODEL_AUDIO"))
+    setting = "MODEL_AUDIO"
 
     @property
     def speakers(self) -> AudioModel:
@@ -134,15 +98,12 @@ class ProviderAudio:
         sound = await self.models.open(call)
         return replace(sound, pieces=self._counted(call, sound))
 
-    async def close(self) -> None:
-        await self.models.close()
-
     async def _named(self, call: AudioCall) -> AudioCall:
         """With the provider's name for the model. An in-house service knows its own default for all but speech."""
         name = call.fields.get("model")
         if not name and (call.path == "generate" or (self.names.closed and call.path != "speech")):
             return call
-        model = await self.names.resolve(wanted(name, self.default if call.path == "speech" else None, "MODEL_AUDIO"))
+        model = await self.names.resolve(wanted(name, self.default if call.path == "speech" else None, self.setting))
         return replace(call, fields={**call.fields, "model": model})
 
     async def _counted(self, call: AudioCall, sound: Sound) -> AsyncGenerator[bytes, None]:
@@ -160,9 +121,7 @@ class ProviderAudio:
     async def _count(self, call: AudioCall, sound: Sound, seconds: float) -> None:
         answered_by = unquote(sound.headers.get("x-audio-model", ""))
         model = merged("audio", str(call.fields.get("model") or answered_by or call.path))
-        spent = Spent(self.provider, model, 0, 0, seconds=max(1, round(seconds)), work=call.path)
-        SPENT.set(spent)
-        await self.account(spent)
+        await self.count(Spent(self.provider, model, 0, 0, seconds=max(1, round(seconds)), work=call.path))
 
 
 def _seconds(call: AudioCall, sound: Sound, tail: bytes) -> float:

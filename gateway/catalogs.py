@@ -4,8 +4,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from gateway.modality import Catalog
 from gateway.names import ModelNames, merged, own
-from gateway.text import Catalog
 from shared.errors import NotFound, NotReady, Overloaded, ServiceError, UnsupportedByProvider, UpstreamFailed
 
 log = logging.getLogger(__name__)

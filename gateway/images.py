@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol, cast
 import orjson
 
 from gateway.image_events import read_events
-from gateway.names import ModelNames, merged, wanted
-from gateway.text import SPENT, Account, Body, Catalog, Spent, no_account
+from gateway.modality import Modality, Models, OfProvider, Spent
+from gateway.names import merged
+from gateway.text import Body
 from shared.errors import UpstreamFailed
 
 Operation = Literal["generations", "edits", "variations"]
@@ -35,7 +36,7 @@ class ImageCall:
     mask: Picture | None = None
 
 
-class ImageModel(Catalog, Protocol):
+class ImageModel(Models, Protocol):
     """Images of one provider. Errors are ServiceErrors; what it cannot do is refused by the field's name."""
 
     async def answer(self, call: ImageCall) -> bytes:
@@ -46,33 +47,9 @@ class ImageModel(Catalog, Protocol):
         """Server-sent events as bytes, cut anywhere; an early failure is raised before the first bytes."""
         ...
 
-    async def close(self) -> None: ...
 
-
-class Images(Protocol):
+class Images(Modality, Protocol):
     """The image operations of the gateway: a provider's, or two providers joined."""
-
-    @property
-    def provider(self) -> str: ...
-
-    @property
-    def models(self) -> Catalog: ...
-
-    @property
-    def names(self) -> ModelNames: ...
-
-    @property
-    def default(self) -> str | None:
-        """The model of requests that name none."""
-        ...
-
-    def account_to(self, account: Account) -> None:
-        """Tell `account` what each answer cost."""
-        ...
-
-    async def resolve(self, name: object) -> str:
-        """The provider's name for what the client calls `name`. Raises InvalidRequest or NotFound on `model`."""
-        ...
 
     async def answer(self, call: ImageCall) -> Json:
         """OpenAI's `ImagesResponse`, every picture in it as `b64_json`, and the `model` that answered."""
@@ -82,24 +59,9 @@ class Images(Protocol):
         """OpenAI's events, up to the last `….completed`."""
         ...
 
-    async def close(self) -> None: ...
 
-
-class ProviderImages:
-    """Images of one provider. `default` is the model of requests that name none."""
-
-    def __init__(self, provider: str, models: ImageModel, names: ModelNames, default: str | None) -> None:
-        self.provider = provider
-        self.models = models
-        self.names = names
-        self.default = default
-        self.account: Account = no_account
-
-    def account_to(self, account: Account) -> None:
-        self.account = account
-
-    async def resolve(self, name: object) -> str:
-        return await self.names.resolve(wanted(name, self.default, "MODEL_IMAGE"))
+class ProviderImages(OfProvider[ImageModel]):
+    setting = "MODEL_IMAGE"
 
     async def answer(self, call: ImageCall) -> Json:
         call = await self._named(call)
@@ -125,9 +87,6 @@ class ProviderImages:
         if not made:
             raise UpstreamFailed("the upstream broke off its answer")
 
-    async def close(self) -> None:
-        await self.models.close()
-
     async def _named(self, call: ImageCall) -> ImageCall:
         return replace(call, fields={**call.fields, "model": await self.resolve(call.fields.get("model"))})
 
@@ -135,9 +94,7 @@ class ProviderImages:
         told = cast(Json, usage) if isinstance(usage, dict) else {}
         read, written = (told.get(name) for name in ("input_tokens", "output_tokens"))
         tokens = [value if isinstance(value, int) else 0 for value in (read, written)]
-        spent = Spent(self.provider, model, tokens[0], tokens[1], images)
-        SPENT.set(spent)
-        await self.account(spent)
+        await self.count(Spent(self.provider, model, tokens[0], tokens[1], images))
 
 
 def _read_answer(raw: bytes) -> Json:

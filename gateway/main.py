@@ -32,6 +32,7 @@ from gateway.image_requests import FORM_BYTES
 from gateway.keys import CALLER, KeyStore
 from gateway.limits import Limits, Room, open_buckets
 from gateway.metrics import Metrics
+from gateway.modality import Spent
 from gateway.model_adapter import build_model_adapter
 from gateway.prices import Prices
 from gateway.responses.conversations import ConversationStore
@@ -65,7 +66,6 @@ from gateway.settings import Settings
 from gateway.shadow_store import ShadowStore
 from gateway.signing import Signer
 from gateway.stored import CompletionStore
-from gateway.text import Spent
 from gateway.uploads import PART_LIMIT_BYTES, UploadStore
 from gateway.usage import UsageStore
 from gateway.voices import VoiceOwners

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter
 
-from gateway.text import Spent
+from gateway.modality import Spent
 
 
 class Metrics:

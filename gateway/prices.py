@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gateway.text import Spent
+from gateway.modality import Spent
 
 SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
 """The date at the end of a model's name: a snapshot costs what its model costs, "gpt-5-pro" not what "gpt-5" does."""

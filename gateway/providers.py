@@ -10,8 +10,9 @@ from typing import Any
 from gateway.adapters import custom, custom_audio, custom_images, custom_tuning
 from gateway.audio import AudioModel
 from gateway.images import ImageModel
+from gateway.modality import Catalog
 from gateway.settings import Settings
-from gateway.text import Catalog, TextModel
+from gateway.text import TextModel
 from gateway.tuning import Tuning
 from shared.http import Transport
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from gateway.modality import Spent
 from gateway.prices import Prices
-from gateway.text import Spent
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS usage (

@@ -1,12 +1,13 @@
 """Two providers joined: the second answers while the first is down or overloaded."""
 
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
+from gateway.modality import Account, Modality
 from gateway.names import ModelNames
-from gateway.text import STREAMED, Account, Body, Catalog, Text, TextPath
+from gateway.text import STREAMED, Body, Text, TextPath
 from shared.errors import NotReady, Overloaded, ServiceError, UpstreamFailed
 from shared.instrument import add_header
 from shared.logs import note
@@ -17,14 +18,17 @@ HEADER = "x-fallback-provider"
 log = logging.getLogger(__name__)
 
 
-class FallbackText:
-    """Each request goes to `first`, and to `second` when `first` is AWAY before the first byte of its answer.
+T = TypeVar("T", bound=Modality)
+Answer = TypeVar("Answer")
 
-    A model's name goes through MODEL_ALIASES for either. Where both fail, what the first one said stands. Embeddings
-    stay with the first: vectors of two models cannot be compared, and an index would fill with both.
+
+class Either(Generic[T]):
+    """Each request goes to `first`, and to `second` when `first` is AWAY before the first piece of its answer.
+
+    A model's name goes through MODEL_ALIASES for either. Where both fail, what the first one said stands.
     """
 
-    def __init__(self, first: Text, second: Text) -> None:
+    def __init__(self, first: T, second: T) -> None:
         self.first = first
         self.second = second
         self.models = FallbackCatalog(first, second)
@@ -46,69 +50,66 @@ class FallbackText:
         self.second.account_to(account)
 
     async def resolve(self, name: object) -> str:
-        try:
-            return await self.first.resolve(name)
-        except AWAY as error:
-            with instead(self.second, error):
-                return await self.second.resolve(name)
+        return await self.ask(lambda one: one.resolve(name))
 
-    async def answer(self, path: TextPath, body: Body, raw: bytes | None = None) -> bytes:
-        if path not in STREAMED:
-            return await self.first.answer(path, body, raw)
-        try:
-            return await self.first.answer(path, body, raw)
-        except AWAY as error:
-            with instead(self.second, error):
-                return await self.second.answer(path, body, raw)
+    async def ask(self, asked: Callable[[T], Awaitable[Answer]]) -> Answer:
+        return await either(self.first, self.second, asked)
 
-    async def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self.first.stream(path, body)) as blocks:
+    async def ask_for_pieces(
+        self, asked: Callable[[T], AsyncGenerator[Answer, None]], *empty: Answer
+    ) -> AsyncGenerator[Answer, None]:
+        """`empty` is the one piece of a stream that has none."""
+        async with aclosing(asked(self.first)) as pieces:
             try:
-                head = await anext(blocks, b"")
+                head = await anext(pieces, *empty)
             except AWAY as error:
                 failed = error
             else:
                 yield head
-                async for block in blocks:
-                    yield block
+                async for piece in pieces:
+                    yield piece
                 return
-        async with aclosing(self.second.stream(path, body)) as blocks:
+        async with aclosing(asked(self.second)) as pieces:
             with instead(self.second, failed):
-                head = await anext(blocks, b"")
+                head = await anext(pieces, *empty)
             yield head
-            async for block in blocks:
-                yield block
+            async for piece in pieces:
+                yield piece
 
     async def close(self) -> None:
         await self.first.close()
         await self.second.close()
 
 
-class Joined(Protocol):
-    """What text and images have in common here."""
+class FallbackText(Either[Text]):
+    """Embeddings stay with the first: vectors of two models cannot be compared, and an index would fill with both."""
 
-    @property
-    def provider(self) -> str: ...
+    async def answer(self, path: TextPath, body: Body, raw: bytes | None = None) -> bytes:
+        if path not in STREAMED:
+            return await self.first.answer(path, body, raw)
+        return await self.ask(lambda one: one.answer(path, body, raw))
 
-    @property
-    def models(self) -> Catalog: ...
+    def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
+        return self.ask_for_pieces(lambda one: one.stream(path, body), b"")
 
-    async def resolve(self, name: object) -> str: ...
+
+async def either(first: T, second: T, asked: Callable[[T], Awaitable[Answer]]) -> Answer:
+    try:
+        return await asked(first)
+    except AWAY as error:
+        with instead(second, error):
+            return await asked(second)
 
 
 class FallbackCatalog:
     """The first's models; what can be read without it is read from the second while it is away."""
 
-    def __init__(self, first: Joined, second: Joined) -> None:
+    def __init__(self, first: Modality, second: Modality) -> None:
         self.first = first
         self.second = second
 
     async def models(self) -> list[dict[str, Any]]:
-        try:
-            return await self.first.models.models()
-        except AWAY as error:
-            with instead(self.second, error):
-                return await self.second.models.models()
+        return await either(self.first, self.second, lambda one: one.models.models())
 
     async def model(self, name: str) -> dict[str, Any]:
         try:
@@ -133,15 +134,11 @@ class FallbackCatalog:
         return await self.first.models.save(name, new)
 
     async def check_ready(self) -> None:
-        try:
-            await self.first.models.check_ready()
-        except AWAY as error:
-            with instead(self.second, error):
-                await self.second.models.check_ready()
+        await either(self.first, self.second, lambda one: one.models.check_ready())
 
 
 @contextmanager
-def instead(second: Joined, failed: ServiceError) -> Generator[None]:
+def instead(second: Modality, failed: ServiceError) -> Generator[None]:
     """Around what `second` does because the first one `failed`: the answer names it, or the first's error stands."""
     try:
         yield

@@ -19,10 +19,11 @@ import orjson
 
 from gateway.gather import gather
 from gateway.keys import CALLER
+from gateway.modality import SPENT, Account, Catalog, Spent
 from gateway.names import ModelNames
 from gateway.prices import Prices
 from gateway.shadow_store import ShadowStore, Side
-from gateway.text import SPENT, STREAMED, Account, Body, Catalog, ProviderText, Spent, Text, TextPath
+from gateway.text import STREAMED, Body, ProviderText, Text, TextPath
 from shared.design import Brief, brief_of
 from shared.design.score import overall
 from shared.errors import ServiceError, UpstreamFailed

@@ -9,10 +9,10 @@ from gateway.db import connect
 from gateway.evaluations.runner import Evaluations
 from gateway.evaluations.store import EvaluationStore
 from gateway.evaluations.texts import Texts
+from gateway.modality import Account
 from gateway.prices import Prices
 from gateway.settings import Settings
 from gateway.shadow_store import ShadowStore
-from gateway.text import Account
 from shared.http import Transport
 
 

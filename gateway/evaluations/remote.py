@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 
+from gateway.modality import SPENT
 from gateway.prices import Prices
-from gateway.text import SPENT, Text, TextPath
+from gateway.text import Text, TextPath
 from shared.errors import Overloaded, UpstreamFailed
 from shared.evaluation.compare import Answer, Wish
 from shared.evaluation.examples import Example

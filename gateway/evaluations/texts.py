@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from gateway.modality import Account
 from gateway.model_adapter import build_model_adapter
 from gateway.settings import Settings
-from gateway.text import Account, Text
+from gateway.text import Text
 from shared.errors import InvalidRequest
 from shared.http import Transport
 

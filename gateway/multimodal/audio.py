@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from gateway.audio import Audio, AudioCall, whole
 from gateway.generated import described, keep
 from gateway.keys import Key, caller
+from gateway.modality import SPENT
 from gateway.routes.audio import admitted
-from gateway.text import SPENT
 from shared.events import while_connected
 from shared.wire.multimodal import GenerateAudio, Generated
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.db import connect
+from gateway.modality import Spent
 from gateway.prices import Prices
 from gateway.settings import PRICES
-from gateway.text import Spent
 from gateway.usage import SCHEMA, UsageStore
 
 
