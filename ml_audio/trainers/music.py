@@ -8,7 +8,6 @@ pieces for the starter. Shapes: B rows, T tokens, C width, V vocabulary.
 import base64
 import random
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -24,6 +23,7 @@ from ml_audio.music.generate import generate_music, write_score
 from ml_audio.music.interchange import to_midi
 from ml_audio.music.synth.sound import SAMPLE_RATE_HZ
 from ml_audio.settings import AudioSettings
+from ml_audio.sound.encoding import encode
 from ml_audio.trainers.starting import find_base, name_of
 from shared.errors import ServiceError
 from shared.training.attention import use_by_sample
@@ -88,12 +88,9 @@ def shower(model: Any) -> Callable[[Progress], None]:
     """What the loop is to call now and then: the same prompt and seed each time, as MP3 in the job's events."""
 
     def show(progress: Progress) -> None:
-        import soundfile
-
         samples, _ = generate_music(model, PROMPT, SAMPLE_S, seed=1)
-        file = BytesIO()
-        soundfile.write(file, samples, SAMPLE_RATE_HZ, format="MP3")
-        sound = {"prompt": PROMPT, "format": "mp3", "b64_json": base64.b64encode(file.getvalue()).decode()}
+        file = encode(samples, SAMPLE_RATE_HZ, "mp3")
+        sound = {"prompt": PROMPT, "format": "mp3", "b64_json": base64.b64encode(file).decode()}
         progress.event("message", level="info", message=f"music at step {progress.step}", sounds=[sound])
 
     return show
