@@ -86,7 +86,12 @@ def test_the_bottom_layers_import_only(folder: str, allowed: set[str]):
 
 @pytest.mark.parametrize(
     ("package", "extras"),
-    [("gateway", ["gateway", "faces"]), ("ml_text", ["text", "train"]), ("ml_image", ["image", "train"])],
+    [
+        ("gateway", ["gateway", "faces"]),
+        ("ml_text", ["text", "train"]),
+        ("ml_image", ["image", "train"]),
+        ("ml_audio", ["audio", "train", "corpus"]),
+    ],
 )
 def test_every_import_is_in_an_extra(package: str, extras: list[str]):
     """Of the package and of what it uses of `shared`, so that its image installs alone; what comes only through another
