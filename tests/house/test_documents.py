@@ -61,6 +61,19 @@ def test_every_folder_and_file_in_the_readmes_tree_exists():
     assert [name for name in names if not (ROOT / name).exists()] == []
 
 
+def test_sections_and_decisions_stand_apart_and_once():
+    """What two branches wrote at the same place is easily joined wrongly."""
+    for path in tracked("*.md"):
+        prose = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+        assert re.findall(r"[^\n]\n(#+ .*)", prose) == [], path
+        titles = re.findall(r"^#+ .*", prose, re.MULTILINE)
+        assert len(titles) == len(set(titles)), path
+    decisions = (ROOT / "DECISIONS.md").read_text()
+    assert re.findall(r"[^\n]\n(\*\*.*)", decisions) == []
+    names = re.findall(r"^\*\*(.*?)\*\*", decisions, re.MULTILINE)
+    assert len(names) > 50 and len(names) == len(set(names))
+
+
 def test_every_setting_in_the_readme_is_read_somewhere():
     """A variable that no settings file or script knows would be a promise without effect."""
     cells = re.findall(r"^\| (`[A-Z][^|]*) \|", README, re.MULTILINE)
