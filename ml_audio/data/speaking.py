@@ -52,6 +52,8 @@ class VoiceRows:
     """Numbers of the voices that the rows name; empty for a model of one voice."""
     scale: Scale
     clips_per_row: int
+    unknown: int = 1
+    """Of a phoneme that the model has no number for."""
 
     def __post_init__(self) -> None:
         lengths = self.shards.lengths("mel")
@@ -68,7 +70,9 @@ class VoiceRows:
 
     def batch(self, index: np.ndarray) -> dict[str, torch.Tensor]:
         places = [place for row in index for place in self.rows[row]]
-        ids = [[self.phonemes[name] for name in self.shards.row(place)["phonemes"]] for place in places]
+        ids = [
+            [self.phonemes.get(name, self.unknown) for name in self.shards.row(place)["phonemes"]] for place in places
+        ]
         count, longest = len(places), max(map(len, ids))
         frames = max(len(self.shards.get("mel", place)) for place in places)
         batch = {

@@ -75,16 +75,20 @@ def main(args: Args, settings: AudioSettings) -> str:
 
 def build(args: Args, guide: Voice | None, dataset: Dataset) -> Voice:
     """In the scale of the vocoder, with all phonemes of the pronouncer."""
+    shards = dataset.shards
+    speakers = sorted({shards.row(place)["voice"] for place in range(len(shards))})
     if args.init:
-        return Voice.from_pretrained(args.init)
+        voice = Voice.from_pretrained(args.init)
+        if len(voice.speakers) > 1 and (strangers := set(speakers) - set(voice.speakers)):
+            named = ", ".join(map(repr, sorted(strangers)))
+            raise InvalidRequest(f"it has the voices {', '.join(voice.speakers)}; the clips {named}", param="init")
+        return voice
     vocoder = guide.vocoder if args.vocoder is None and guide else load_vocoder(_given(args.vocoder))
     pronouncer = (
         guide.pronouncer if args.pronouncer is None and guide else Pronouncer.from_pretrained(_given(args.pronouncer))
     )
-    shards = dataset.shards
     said = {name for place in range(len(shards)) for name in shards.row(place)["phonemes"]}
     phonemes = [PAD, UNKNOWN, *sorted(said | set(pronouncer.config.phonemes))]
-    speakers = sorted({shards.row(place)["voice"] for place in range(len(shards))})
     torch.manual_seed(args.seed)
     acoustic = FastSpeech2ConformerModel(acoustic_config(args.preset, len(phonemes), len(speakers), BINS))
     return Voice(acoustic, vocoder, pronouncer, phonemes, speakers)

@@ -129,6 +129,17 @@ def test_a_voice_from_nothing_speaks(tmp_path, clips, base_voice):
     assert len(mel) == max(1, int(frames.sum()))
 
 
+def test_a_voice_goes_on_from_another_that_lacks_a_phoneme(tmp_path, clips, base_voice):
+    first, more = tmp_path / "one voice", {"guide": str(base_voice), "preset": "tiny", "max_steps": 4, **FAST}
+    one = tiny_voice(speakers=1)
+    one.phonemes.remove("s")
+    one.save_pretrained(first)
+    voice_scratch.main(voice_scratch.Args(dataset=[clips], init=first, name="on", **more), settings(tmp_path))
+    assert Voice.from_pretrained(version(tmp_path, "on").path).phonemes == one.phonemes
+    with pytest.raises(InvalidRequest, match="ann, bob"):
+        voice_scratch.main(voice_scratch.Args(dataset=[clips], init=base_voice, **more), settings(tmp_path))
+
+
 def test_a_voice_that_the_base_does_not_have_is_named(tmp_path, clips, base_voice):
     with pytest.raises(InvalidRequest, match="ann, bob"):
         voice.main(voice.Args(dataset=[clips], model=str(base_voice), speaker="eve"), settings(tmp_path))
