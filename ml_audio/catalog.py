@@ -27,6 +27,10 @@ SHORT_NAMES = {
     "whisper-large-v3": "openai/whisper-large-v3",
     "whisper-turbo": "openai/whisper-large-v3-turbo",
     "wav2vec2-base": "facebook/wav2vec2-base-960h",
+    "musicgen-small": "facebook/musicgen-small",
+    "musicgen-stereo-small": "facebook/musicgen-stereo-small",
+    "musicgen-stereo-medium": "facebook/musicgen-stereo-medium",
+    "musicgen-stereo-large": "facebook/musicgen-stereo-large",
 }
 
 
@@ -49,6 +53,7 @@ FAMILIES: dict[str, Family] = {
     "vits": Family("speech", "ml_audio.speaking.vits"),
     "speecht5": Family("speech", "ml_audio.speaking.speecht5"),
     "llama": Family("music", "ml_audio.composing.notes"),  # of notes: text's Llamas lack the vocabulary
+    "musicgen": Family("music", "ml_audio.composing.musicgen"),
     "wav2vec2": Family("recogniser", "ml_audio.hearing.ctc"),
     "wav2vec2-bert": Family("recogniser", "ml_audio.hearing.ctc"),
     "whisper": Family("recogniser", "ml_audio.hearing.whisper"),

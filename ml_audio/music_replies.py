@@ -51,4 +51,5 @@ def _piece(body: SoundRequest) -> Piece:
         fields |= {"tonic": (STEPS[name[0].lower()] + accidental) % 12, "mode": mode.lower()}
     said = {name: value for name, value in fields.items() if value is not None}
     temperature = 1.0 if body.temperature is None else body.temperature
-    return Piece(body.prompt, body.duration or DURATION_S, body.seed or 0, temperature, said)
+    midi = body.response_format == "midi"
+    return Piece(body.prompt, body.duration or DURATION_S, body.seed or 0, temperature, said, midi)

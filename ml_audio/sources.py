@@ -8,7 +8,7 @@ from shared.sources import Places, Source
 __all__ = ["Source", "Sources"]
 
 HUB_FILES = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja", "*.npy")
-NOT_FETCHED = ("*.fp16.*", "*flax*", "*onnx*", "ggml*")
+NOT_FETCHED = ("*.fp16.*", "*fp32*", "*flax*", "*onnx*", "ggml*")
 
 
 class Sources(sources.Sources):

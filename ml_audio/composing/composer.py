@@ -17,6 +17,8 @@ class Piece:
     temperature: float = 1.0
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """mood, style, tonic, mode, tempo_bpm, meter, instruments, as far as they were said."""
+    midi: bool = False
+    """Its notes are wanted."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from ml_audio.composing import musicgen
 from ml_audio.hearing import ctc, whisper
 from ml_audio.models import voice as voices
 from ml_audio.models.pronouncer import Pronouncer, PronouncerConfig
@@ -144,8 +145,40 @@ def save_music(folder: Path) -> None:
     save_notes(build(32, 1, 2, 64), folder)
 
 
+def save_letters(folder: Path, **special: str) -> Any:
+    """A tokenizer of letters: padding is 0, `special` tokens (eos_token="</s>" …) and what it does not know follow."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    ids = {token: i for i, token in enumerate(["<pad>", *special.values(), "<unk>", *LETTERS[1:], *"[]0,.HS"])}
+    letters = Tokenizer(models.WordLevel(ids, "<unk>"))
+    letters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=letters, pad_token="<pad>", unk_token="<unk>", **special)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def fill_codebooks(encodec: Any) -> None:
+    """They begin as zeros, with which all codes sound alike."""
+    for layer in encodec.quantizer.layers:
+        layer.codebook.embed.normal_()
+
+
+def save_musicgen(folder: Path, **config: Any) -> None:
+    from transformers import MusicgenConfig, MusicgenForConditionalGeneration
+
+    model = MusicgenForConditionalGeneration(MusicgenConfig(**{**musicgen.TINY, **config}))
+    fill_codebooks(model.audio_encoder)
+    how, silence = model.generation_config, model.config.decoder.pad_token_id
+    how.pad_token_id = how.bos_token_id = how.decoder_start_token_id = silence
+    how.do_sample, how.guidance_scale = True, 3.0
+    model.save_pretrained(folder)
+    save_letters(folder, eos_token="</s>")
+
+
 SAVE = {
     "llama": save_music,
+    "musicgen": save_musicgen,
     "vits": save_vits,
     "fastspeech2_conformer": save_fastspeech2,
     "speecht5": save_speecht5,
