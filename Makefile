@@ -32,10 +32,10 @@ check-tests:
 	$(PASSIVE) $(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" tests/unit tests/house
 
 demo: $(STAMP)  ## 60 briefs become designs: starter, then a LoRA on one's own records, then OpenAI's side
-	$(BIN)/python deploy/demo.py
+	$(BIN)/python -m deploy.demo
 
 train-starters: $(STAMP)  ## make the models that ship with the project again, from nothing
-	$(BIN)/python deploy/train_starters.py
+	$(BIN)/python -m deploy.train_starters
 
 bench: $(STAMP)  ## every figure that the README claims, one table each
 	@set -e; for file in $(filter-out benchmarks/machine.py,$(wildcard benchmarks/*.py)); do \
@@ -43,10 +43,10 @@ bench: $(STAMP)  ## every figure that the README claims, one table each
 	@echo "== clients"; $(BIN)/python -m benchmarks.clients
 
 lock: $(STAMP)  ## write requirements.lock from pyproject.toml and what .venv holds
-	$(BIN)/python deploy/lock.py
+	$(BIN)/python -m deploy.lock
 
 env-example: $(STAMP)  ## write .env.example from the settings and the compose files
-	$(BIN)/python deploy/env_example.py
+	$(BIN)/python -m deploy.env_example
 
 compose-test: $(STAMP)  ## build and start the containers, kill them, and look for what is lost; needs a Docker engine
 	COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose -x -s

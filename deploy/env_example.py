@@ -1,24 +1,21 @@
 """Writes .env.example: every variable that the settings read, with its default and what it does; and compose's own."""
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import AliasChoices, BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from gateway.settings import MODALITIES, Settings
+from ml_audio.settings import AudioSettings
+from ml_image.settings import ImageSettings
+from ml_text.settings import TextSettings
+from shared.jobs.settings import WorkerSettings
+from shared.settings import SharedSettings
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from pydantic import AliasChoices, BaseModel, SecretStr  # noqa: E402
-from pydantic.fields import FieldInfo  # noqa: E402
-from pydantic_settings import BaseSettings  # noqa: E402
-
-from gateway.settings import MODALITIES, Settings  # noqa: E402
-from ml_audio.settings import AudioSettings  # noqa: E402
-from ml_image.settings import ImageSettings  # noqa: E402
-from ml_text.settings import TextSettings  # noqa: E402
-from shared.jobs.settings import WorkerSettings  # noqa: E402
-from shared.settings import SharedSettings  # noqa: E402
-
 PARTS: dict[str, type[BaseSettings]] = {
     "gateway, services and workers": SharedSettings,
     "gateway": Settings,

@@ -1,5 +1,5 @@
-"""Makes the starters again, from nothing, and replaces ml_text/starter, ml_text/starter_embedding, ml_image/starter and
-ml_image/judge: `make train-starters`.
+"""Makes the starters again, from nothing, and replaces ml_text/starter, ml_text/starter_embedding, ml_image/starter,
+ml_image/judge and ml_audio/starter: `make train-starters`.
 
 A killed run goes on where it stopped when it is started again.
 """
@@ -9,8 +9,11 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from deploy import audio_starters
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "ml_text" / "starter"
@@ -48,14 +51,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of training, both parts together")
     parser.add_argument("--image-minutes", type=float, default=IMAGE_MINUTES, help="of training the image starter")
-    parser.add_argument("--only", choices=("text", "image"), help="these alone")
+    parser.add_argument("--only", choices=("text", "image", "audio"), help="these alone")
     args = parser.parse_args()
-    if args.only != "text":
-        train_image(args.image_minutes)
-    if args.only == "image":
-        return
+    makers: dict[str, Callable[[], None]] = {
+        "image": lambda: train_image(args.image_minutes),
+        "audio": lambda: audio_starters.train(WORK / "audio", run),
+        "text": lambda: train_text(args.minutes),
+    }
+    for name, make in makers.items():
+        if args.only in (None, name):
+            make()
+
+
+def train_text(minutes: float) -> None:
+    """The model that chats and designs, and the one that embeds."""
     for part in PARTS:
-        train(part, args.minutes * part.share)
+        train(part, minutes * part.share)
     install(WORK / PARTS[-1].mix / "model")
     shutil.copytree(train_embedding(), EMBEDDING, dirs_exist_ok=True)
 

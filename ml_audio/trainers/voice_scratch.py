@@ -12,10 +12,10 @@ from transformers import FastSpeech2ConformerModel
 
 from ml_audio.data.clips import Clip
 from ml_audio.data.preparing import Dataset, Made, is_prepared, prepare, speaking
-from ml_audio.data.speaking import VoiceRows
+from ml_audio.data.speaking import VoiceRows, scale_of
 from ml_audio.models.pronouncer import Pronouncer
 from ml_audio.models.spectrogram import BINS
-from ml_audio.models.vocoder import load_vocoder
+from ml_audio.models.vocoder import GriffinLim, GriffinLimConfig, Vocoder, load_vocoder
 from ml_audio.models.voice import PAD, UNKNOWN, Voice, acoustic_config
 from ml_audio.parity import same_speaking
 from ml_audio.settings import AudioSettings
@@ -34,7 +34,9 @@ class Args(ClipArgs):
     guide: str = Field(
         "starter", description="the voice whose pronouncer and vocoder are used, and who times the clips"
     )
-    vocoder: Path | None = Field(None, description="a vocoder's folder, not the guide's")
+    vocoder: Literal["griffin-lim"] | Path | None = Field(
+        None, description="a vocoder's folder, or griffin-lim, which needs no weights; not the guide's"
+    )
     pronouncer: Path | None = Field(None, description="a pronouncer's folder, not the guide's")
     init: Path | None = Field(None, description="begin with this voice folder's weights, not at random")
     learning_rate: float = Field(1.5e-3, gt=0, description="at its highest")
@@ -83,7 +85,7 @@ def build(args: Args, guide: Voice | None, dataset: Dataset) -> Voice:
             named = ", ".join(map(repr, sorted(strangers)))
             raise InvalidRequest(f"it has the voices {', '.join(voice.speakers)}; the clips {named}", param="init")
         return voice
-    vocoder = guide.vocoder if args.vocoder is None and guide else load_vocoder(_given(args.vocoder))
+    vocoder = guide.vocoder if args.vocoder is None and guide else _vocoder(args.vocoder, dataset)
     pronouncer = (
         guide.pronouncer if args.pronouncer is None and guide else Pronouncer.from_pretrained(_given(args.pronouncer))
     )
@@ -94,9 +96,15 @@ def build(args: Args, guide: Voice | None, dataset: Dataset) -> Voice:
     return Voice(acoustic, vocoder, pronouncer, phonemes, speakers)
 
 
-def _given(folder: Path | None) -> Path:
+def _vocoder(vocoder: Path | str | None, dataset: Dataset) -> Vocoder | GriffinLim:
+    if vocoder == "griffin-lim":
+        return GriffinLim(GriffinLimConfig(scale_of(dataset.shards, dataset.train))).eval()
+    return load_vocoder(_given(vocoder))
+
+
+def _given(folder: Path | str | None) -> Path:
     assert folder is not None  # else there is a guide
-    return folder
+    return Path(folder)
 
 
 def _unasked(clip: Clip) -> Made:

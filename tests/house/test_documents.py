@@ -97,6 +97,14 @@ def test_ci_runs_what_the_readme_says_and_nothing_else():
     assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test"]
 
 
+def test_make_runs_by_path_only_what_imports_nothing_of_ours():
+    """A script that is run by its path finds the packages beside it, not those of the project: others go by `-m`."""
+    by_path = re.findall(r"\$\(BIN\)/python (\S+\.py)", (ROOT / "Makefile").read_text())
+    assert "deploy/up.py" in by_path
+    ours = re.compile(r"^ *(?:from|import) (?:deploy|gateway|shared|ml_\w+|benchmarks)\b", re.MULTILINE)
+    assert [path for path in by_path if ours.search((ROOT / path).read_text())] == []
+
+
 def test_lock_pins_every_package_and_torch_first():
     assert pins()[0] == "torch==2.13.0"
     assert [line for line in pins() if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*==[\w.]+", line)] == []
