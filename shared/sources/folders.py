@@ -6,23 +6,20 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import SecretStr
+from typing import ClassVar
 
 from shared import registry
 from shared.errors import Forbidden, InvalidRequest, NotFound
+from shared.settings import ServiceSettings
 
 ADAPTER_CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a service's models can be, and what they are called."""
+    """What a service's models are called, and what lies in their folders."""
 
     service: str
-    data_dir: Path
-    hub_dir: Path
-    """Where a model from elsewhere can be put by hand: one folder per name."""
     shipped: Mapping[str, Path]
     short_names: Mapping[str, str]
     """Name -> hub repo."""
@@ -32,7 +29,6 @@ class Places:
     """What is fetched: never pickled weights, never code."""
     not_fetched: Sequence[str] = ()
     """Of those, what is left out."""
-    token: SecretStr | None = None
 
 
 @dataclass(frozen=True)
@@ -53,10 +49,13 @@ class Source:
 
 
 class Sources:
-    """Looks at the disk at every call, so a name published a moment ago is there."""
+    """Looks at the disk at every call, so a name published a moment ago is there. A service's own says its `places`."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    places: ClassVar[Places]
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._data_dir, self._token = settings.data_dir, settings.hf_token
+        self._hub_dir = settings.data_dir / "hub"  # a model from elsewhere can be put there by hand: a folder per name
         self._own: dict[str, Source] = {}
 
     def add(self, source: Source) -> None:
@@ -68,14 +67,14 @@ class Sources:
         if name in self._own:
             return self._own[name]
         try:
-            version = registry.resolve(self._places.data_dir, name)
+            version = registry.resolve(self._data_dir, name)
         except NotFound:
             pass
         else:
-            if version.card.get("service") == self._places.service:
+            if version.card.get("service") == self.places.service:
                 return _published(name, version)
-        if name in self._places.shipped and (self._places.shipped[name] / self._places.config).is_file():
-            return self._source(name, self._places.shipped[name])
+        if name in self.places.shipped and (self.places.shipped[name] / self.places.config).is_file():
+            return self._source(name, self.places.shipped[name])
         folder = self._on_disk(name)
         if folder is None:
             raise NotFound(self._how_to_get(name), code="model_not_found", param="model")
@@ -84,12 +83,12 @@ class Sources:
     def list(self) -> list[Source]:
         """Everything that `find` would find, without what nobody named: own, starter, published, short names."""
         found = dict(self._own)
-        for name in [*self._places.shipped, *self._places.short_names]:
+        for name in [*self.places.shipped, *self.places.short_names]:
             try:
                 found.setdefault(name, self.find(name))
             except NotFound:
                 continue
-        for version in registry.list_models(self._places.data_dir, self._places.service):
+        for version in registry.list_models(self._data_dir, self.places.service):
             found.setdefault(version.name, _published(version.name, version))
         return list(found.values())
 
@@ -99,40 +98,40 @@ class Sources:
         Raises NotFound, Forbidden for what was not published here, InvalidRequest while it is served or needed.
         """
         self.published(name)
-        registry.delete(self._places.data_dir, name)
+        registry.delete(self._data_dir, name)
 
     def versions(self, name: str) -> "list[registry.Version]":
         """Of a published model, the oldest first. Raises NotFound or Forbidden."""
-        return registry.versions(self._places.data_dir, self.published(name).name)
+        return registry.versions(self._data_dir, self.published(name).name)
 
     def promote(self, name: str, version: str | None = None) -> registry.Version:
         """Serve `version`, or what was served before. Raises NotFound, Forbidden or InvalidRequest."""
         model = self.published(name).name
         if version is None:
-            return registry.roll_back(self._places.data_dir, model)
-        return registry.promote(self._places.data_dir, model, version)
+            return registry.roll_back(self._data_dir, model)
+        return registry.promote(self._data_dir, model, version)
 
     def save(self, name: str, new: str) -> registry.Version:
         """Publish what `name` means under another name. Raises NotFound, InvalidRequest or StorageFull."""
         source = self.find(name)
-        taken = new in self._own or new in self._places.shipped or new in self._places.short_names
+        taken = new in self._own or new in self.places.shipped or new in self.places.short_names
         if taken or not registry.NAME.fullmatch(new) or ".." in new or registry.model_of(new) != new:
             raise InvalidRequest(f"{new!r} is taken, or no name for a model", param="name")
         try:
             card = dict(self.published(name).card)
         except Forbidden:  # it came with the project, or from elsewhere
-            card = {"service": self._places.service, "parent": source.name}
+            card = {"service": self.places.service, "parent": source.name}
         kept = {key: value for key, value in card.items() if key not in ("name", "version", "created")}
-        return registry.publish(self._places.data_dir, new, source.folder, kept)
+        return registry.publish(self._data_dir, new, source.folder, kept)
 
     def published(self, name: str) -> registry.Version:
         """The version that `name` means. Raises NotFound, or Forbidden for what was not published here."""
         self.find(name)
         try:
-            version = registry.resolve(self._places.data_dir, name)
+            version = registry.resolve(self._data_dir, name)
         except NotFound:
             version = None
-        if version is None or version.card.get("service") != self._places.service or name in self._own:
+        if version is None or version.card.get("service") != self.places.service or name in self._own:
             raise Forbidden(f"{name} was not published here: it has no versions, and cannot be deleted", param="model")
         return version
 
@@ -146,16 +145,16 @@ class Sources:
     def fetch(self, name: str) -> Source:
         """For the operator's own choice: a folder, a known name, or a repo that may be downloaded. Raises NotFound."""
         folder = Path(name).expanduser()
-        if (folder / self._places.config).is_file():
+        if (folder / self.places.config).is_file():
             self.add(self._source(folder.resolve().name, folder.resolve()))
             return self._own[folder.resolve().name]
         try:
             source = self.find(name)
         except NotFound:
-            if name in self._places.shipped:
+            if name in self.places.shipped:
                 raise
             source = self._source(name, self._download(name))
-        if name not in self._places.short_names and "/" in name:
+        if name not in self.places.short_names and "/" in name:
             self.add(source)
         return source
 
@@ -163,13 +162,13 @@ class Sources:
         from huggingface_hub import snapshot_download  # pyright: ignore[reportUnknownVariableType]
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-        token = self._places.token
+        token = self._token
         try:
             return Path(
                 snapshot_download(
-                    self._places.short_names.get(name, name),
-                    allow_patterns=list(self._places.hub_files),
-                    ignore_patterns=list(self._places.not_fetched),
+                    self.places.short_names.get(name, name),
+                    allow_patterns=list(self.places.hub_files),
+                    ignore_patterns=list(self.places.not_fetched),
                     token=token.get_secret_value() if token else None,
                 )
             )
@@ -178,27 +177,27 @@ class Sources:
             raise NotFound(f"{self._how_to_get(name)} ({why})", code="model_not_found", param="model") from error
 
     def _on_disk(self, name: str) -> Path | None:
-        if name not in self._places.short_names and not registry.NAME.fullmatch(name.replace("/", "--")):
+        if name not in self.places.short_names and not registry.NAME.fullmatch(name.replace("/", "--")):
             return None
-        repo = self._places.short_names.get(name, name)
+        repo = self.places.short_names.get(name, name)
         for candidate in (
-            self._places.hub_dir / name.replace("/", "--"),
-            self._places.hub_dir / repo.replace("/", "--"),
+            self._hub_dir / name.replace("/", "--"),
+            self._hub_dir / repo.replace("/", "--"),
         ):
-            if ".." not in name and (candidate / self._places.config).is_file():
+            if ".." not in name and (candidate / self.places.config).is_file():
                 return candidate
-        if name not in self._places.short_names:
+        if name not in self.places.short_names:
             return None  # a repo nobody named is not offered, even when it lies in this user's cache
         return self._cached(repo)
 
     def _how_to_get(self, name: str) -> str:
-        if name not in self._places.short_names and "/" not in name:
+        if name not in self.places.short_names and "/" not in name:
             return f"no model {name!r}"
-        folder = self._places.hub_dir / name.replace("/", "--")
+        folder = self._hub_dir / name.replace("/", "--")
         return f"{name!r} is not on this machine: put its config, tokenizer and safetensors into {folder}"
 
     def _source(self, name: str, folder: Path) -> Source:
-        return Source(name, folder, int((folder / self._places.config).stat().st_mtime))
+        return Source(name, folder, int((folder / self.places.config).stat().st_mtime))
 
     def _cached(self, repo: str) -> Path | None:
         from huggingface_hub.constants import HF_HUB_CACHE
@@ -208,7 +207,7 @@ class Sources:
             folder = home / "snapshots" / (home / "refs" / "main").read_text().strip()
         except OSError:
             return None
-        whole = (folder / self._places.config).is_file() and any(folder.rglob("*.safetensors"))
+        whole = (folder / self.places.config).is_file() and any(folder.rglob("*.safetensors"))
         return folder if whole else None
 
 
