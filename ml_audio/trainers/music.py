@@ -5,9 +5,7 @@ A GPT (Llama's classes, https://arxiv.org/abs/2302.13971) learns the next token 
 pieces for the starter. Shapes: B rows, T tokens, C width, V vocabulary.
 """
 
-import base64
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,14 +21,13 @@ from ml_audio.music.generate import generate_music, write_score
 from ml_audio.music.interchange import to_midi
 from ml_audio.music.synth.sound import SAMPLE_RATE_HZ
 from ml_audio.settings import AudioSettings
-from ml_audio.sound.encoding import encode
+from ml_audio.trainers.samples import shower
 from ml_audio.trainers.starting import find_base, name_of
 from shared.errors import ServiceError
 from shared.training.attention import use_by_sample
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
 from shared.training.packing import IGNORED
-from shared.training.progress import Progress
 from shared.training.settings import TrainingArgs
 
 PRESETS: dict[str, dict[str, int]] = {
@@ -84,18 +81,6 @@ class NextToken(nn.Module):
         return F.cross_entropy(self.model.lm_head(hidden[learnt]).float(), targets[learnt], reduction="sum")  # (N, V)
 
 
-def shower(model: Any) -> Callable[[Progress], None]:
-    """What the loop is to call now and then: the same prompt and seed each time, as MP3 in the job's events."""
-
-    def show(progress: Progress) -> None:
-        samples, _ = generate_music(model, PROMPT, SAMPLE_S, seed=1)
-        file = encode(samples, SAMPLE_RATE_HZ, "mp3")
-        sound = {"prompt": PROMPT, "format": "mp3", "b64_json": base64.b64encode(file).decode()}
-        progress.event("message", level="info", message=f"music at step {progress.step}", sounds=[sound])
-
-    return show
-
-
 def main(args: Args, settings: AudioSettings) -> str:
     base = find_base(args.model, settings, "llama") if args.model else None
     name = name_of(args, base.name if base else "")
@@ -107,7 +92,8 @@ def main(args: Args, settings: AudioSettings) -> str:
     rate = args.learning_rate or RATES["base" if base else "new"]
     loss = NextToken(model.train())
     args = args.model_copy(update={"learning_rate": rate})
-    show = shower(model) if args.sounds else None
+    show = shower(PROMPT, SAMPLE_RATE_HZ, lambda: generate_music(model, PROMPT, SAMPLE_S, seed=1)[0])
+    show = show if args.sounds else None
     state = Run(args, loss, prepared.train, prepared.validation, folder, show=show).start()
     card = {
         "service": "audio",

@@ -18,6 +18,7 @@ from ml_audio.models.voice import Voice
 from ml_audio.parity import same_speaking
 from ml_audio.settings import AudioSettings
 from ml_audio.trainers.losses import VoiceLoss
+from ml_audio.trainers.samples import speech
 from ml_audio.trainers.starting import LAYERS, QUICK, ClipArgs, by_rows, find_base, name_of, quantisation
 from shared.errors import InvalidRequest
 from shared.training import lora
@@ -60,7 +61,8 @@ def main(args: Args, settings: AudioSettings) -> str:
         VoiceRows(dataset.shards, places, voice.numbers, speakers, voice.scale, args.batch_size)
         for places in (dataset.train, dataset.validation)
     )
-    state = Run(by_rows(args), loss.train(), train, validation, folder).start()
+    show = speech(voice, loss, args.speaker)
+    state = Run(by_rows(args), loss.train(), train, validation, folder, show=show).start()
     card = {
         "service": "audio",
         "trainer": "voice",

@@ -21,6 +21,7 @@ from ml_audio.parity import same_speaking
 from ml_audio.settings import AudioSettings
 from ml_audio.sources import Sources
 from ml_audio.trainers.losses import VoiceLoss
+from ml_audio.trainers.samples import speech
 from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, indexed, name_of
 from shared.errors import InvalidRequest
 from shared.training.folder import finish, prepare_folder
@@ -57,7 +58,8 @@ def main(args: Args, settings: AudioSettings) -> str:
         VoiceRows(dataset.shards, places, voice.numbers, speakers, voice.scale, args.batch_size)
         for places in (dataset.train, dataset.validation)
     )
-    state = Run(by_rows(args), VoiceLoss(voice.acoustic).train(), train, validation, folder).start()
+    loss = VoiceLoss(voice.acoustic)
+    state = Run(by_rows(args), loss.train(), train, validation, folder, show=speech(voice, loss)).start()
     card = {
         "service": "audio",
         "trainer": "voice-scratch",

@@ -90,6 +90,10 @@ class Progress:
         """What the model makes by now: `prompt`, and the PNG as base64 in `b64_json`."""
         self.event("message", level="info", message=f"pictures at step {self.step}", images=images)
 
+    def sounds(self, sounds: list[dict[str, str]]) -> None:
+        """What the model says or plays by now: `prompt`, `format`, and the file as base64 in `b64_json`."""
+        self.event("message", level="info", message=f"sound at step {self.step}", sounds=sounds)
+
     def event(self, kind: Literal["metrics", "message"], **values: Any) -> None:
         if not self.shown:
             return

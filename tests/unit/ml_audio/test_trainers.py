@@ -1,5 +1,6 @@
 """Trainers on tiny models: what is published is what was trained, adapters change their base, a stopped run goes on."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -111,6 +112,8 @@ def test_a_voice_is_adapted_to_clips(tmp_path, clips, base_voice, rank, quantize
     lines = [json.loads(line) for line in (tmp_path / "data/runs/mine/events.jsonl").read_text().splitlines()]
     losses = [line["validation_loss"] for line in lines if "validation_loss" in line]
     assert losses[-1] < 0.9 * losses[0]
+    (shown, *_) = [line["sounds"][0] for line in lines if "sounds" in line]
+    assert read_mono(base64.b64decode(shown["b64_json"]), 16_000, 30.0).any() and shown["format"] == "mp3"
     sources = Sources(settings(tmp_path))
     base = sources.fetch(str(base_voice))
     served = loading.load(

@@ -233,7 +233,7 @@ def test_events_and_checkpoints_of_a_run(client: TestClient, desk: Desk, file_id
     lines = [
         line | {"loss": 2.5, "learning_rate": 0.1},
         line | {"step": 2, "validation_loss": 2.25, "best": True},
-        line | {"type": "message", "level": "warn", "message": "one row was skipped"},
+        line | {"type": "message", "level": "warn", "message": "one row was skipped", "sounds": [{"format": "mp3"}]},
     ]
     (home / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines) + '{"torn": ')
     (home / "checkpoints").mkdir()
@@ -246,6 +246,7 @@ def test_events_and_checkpoints_of_a_run(client: TestClient, desk: Desk, file_id
         ("metrics", "Step 2/9: validation loss=2.25"),
         ("message", "one row was skipped"),
     ]
+    assert events[0]["data"] == {"sounds": [{"format": "mp3"}]}
     assert events[2]["data"] | {"step": 1, "train_loss": 2.5} == events[2]["data"]
     (checkpoint,) = client.get(f"/v1/fine_tuning/jobs/{id}/checkpoints").json()["data"]
     assert checkpoint["step_number"] == 2
