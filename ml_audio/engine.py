@@ -78,9 +78,8 @@ class Engine:
         name = wanted.voice
         if not name or is_own(name) or name in OPENAI_VOICES:
             return source
-        await self.pool.load(source)
-        resident = self.pool.resident(source)
-        if resident is None or name in getattr(resident.model, "voices", ()):
+        resident = await self.pool.load(source)
+        if name in getattr(resident.model, "voices", ()):
             return source
         try:
             return self.sources.find(name)
@@ -155,7 +154,7 @@ class Engine:
     async def _sweep(self) -> None:
         while self.settings.idle_s:
             await asyncio.sleep(min(SWEEP_S, self.settings.idle_s / 4))
-            self.pool.sweep()
+            await self.pool.sweep()
 
 
 def fill(blocks: Iterator[Samples], heard: Samples, size: int) -> tuple[Samples, bool]:

@@ -13,6 +13,7 @@ from ml_audio.weights import Loading
 from shared.errors import InvalidRequest
 from shared.sources import parameter_count
 from shared.training import adapters, memory
+from shared.training.memory import choose_device
 
 BYTES = {torch.float32: 4, torch.bfloat16: 2, torch.float16: 2}
 
@@ -51,12 +52,6 @@ def load(base: Source, adapter: Source | None, settings: AudioSettings) -> Any:
         )
     with torch.inference_mode():
         return catalog.FAMILIES[facts.family].load(how)
-
-
-def choose_device(settings: AudioSettings) -> torch.device:
-    if settings.device != "auto":
-        return torch.device(settings.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_dtype(settings: AudioSettings) -> torch.dtype:

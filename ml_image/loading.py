@@ -17,6 +17,7 @@ from ml_image.settings import ImageSettings
 from shared.errors import InvalidRequest, NotReady
 from shared.sources import Source, parameter_count
 from shared.training import memory
+from shared.training.memory import choose_device
 
 BYTES = {torch.float32: 4.0, torch.bfloat16: 2.0, torch.float16: 2.0}
 QUANTIZED_BYTES = {"nf4": 0.7, "int8": 1.2}
@@ -189,12 +190,6 @@ def working_bytes(loaded: Loaded, width: int, height: int) -> int:
         width, height = min(width, tile), min(height, tile)
     channels = getattr(vae.config, "block_out_channels", None) or vae.config.decoder_block_out_channels
     return int(width * height * channels[min(1, len(channels) - 1)] * BYTES.get(vae.dtype, 4.0) * MAPS)
-
-
-def choose_device(settings: ImageSettings) -> torch.device:
-    if settings.device != "auto":
-        return torch.device(settings.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_dtype(settings: ImageSettings, family: Family) -> torch.dtype:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,8 @@ from ml_text.encoder import Encoder, Vectors, load_encoder
 from ml_text.settings import TextSettings
 from ml_text.sources import Source
 from shared.errors import InvalidRequest, Overloaded
+from shared.residents import Residents, Use
+from shared.training import memory
 
 MAX_TOKENS = 300_000
 """In all inputs of one request together, as OpenAI's limit."""
@@ -20,8 +21,18 @@ MAX_TOKENS = 300_000
 @dataclass
 class Resident:
     encoder: Encoder
-    leases: int = 0
-    used_at: float = field(default_factory=time.monotonic)
+    use: Use = field(default_factory=Use)
+
+    @property
+    def source(self) -> Source:
+        return self.encoder.source
+
+    @property
+    def size_bytes(self) -> int:
+        return self.encoder.facts.size_bytes
+
+    async def close(self) -> None:
+        """It runs nothing of its own."""
 
 
 class Embedder:
@@ -29,13 +40,12 @@ class Embedder:
 
     def __init__(self, settings: TextSettings) -> None:
         self._settings = settings
-        self._residents: dict[str, Resident] = {}
-        self._loading = asyncio.Lock()
+        self._residents = Residents[Resident](memory.open_room(settings))
         self._turn = asyncio.Lock()
         self._waiting = 0
 
     def is_loaded(self, source: Source) -> bool:
-        return source.key in self._residents
+        return source in self._residents
 
     async def embed(self, source: Source, inputs: Sequence[str] | Sequence[list[int]]) -> tuple[Vectors, int]:
         """(N, C) vectors of length 1, and how many tokens were read. Raises InvalidRequest, OutOfMemory, Overloaded."""
@@ -63,23 +73,14 @@ class Embedder:
     @contextlib.asynccontextmanager
     async def lease(self, source: Source) -> AsyncIterator[Encoder]:
         """The encoder behind `source`, loaded if need be, and not unloaded meanwhile."""
-        async with self._loading:
-            if source.key not in self._residents:
-                encoder = await asyncio.to_thread(load_encoder, source, self._settings)
-                for key, old in list(self._residents.items()):  # an older version of this name
-                    if old.encoder.source.name == source.name and not old.leases:
-                        del self._residents[key]
-                self._residents[source.key] = Resident(encoder)
-        resident = self._residents[source.key]
-        resident.leases += 1
-        try:
+        async with self._residents.lease(source, self._load) as resident:
             yield resident.encoder
-        finally:
-            resident.leases, resident.used_at = resident.leases - 1, time.monotonic()
 
-    def sweep(self) -> None:
-        """Forget what nobody asked for in `idle_s`."""
-        since = time.monotonic() - self._settings.idle_s
-        for key, resident in list(self._residents.items()):
-            if not resident.leases and resident.used_at < since:
-                del self._residents[key]
+    async def _load(self, source: Source) -> Resident:
+        encoder = await asyncio.to_thread(load_encoder, source, self._settings)
+        await self._residents.forget_older(source)
+        return Resident(encoder)
+
+    async def sweep(self) -> None:
+        """Unload what nobody asked for in `idle_s`."""
+        await self._residents.sweep(self._settings.idle_s)

@@ -159,7 +159,7 @@ class Engine:
         while self.settings.idle_s:
             await asyncio.sleep(min(SWEEP_S, self.settings.idle_s / 4))
             await self.pool.sweep()
-            self.embedder.sweep()
+            await self.embedder.sweep()
 
 
 def _emit(outbox: list[tuple[Job, Delta]]) -> None:

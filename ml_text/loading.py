@@ -16,6 +16,7 @@ from ml_text.settings import TextSettings
 from ml_text.sources import Source, parameter_count
 from shared.errors import InvalidRequest
 from shared.training import memory
+from shared.training.memory import choose_device
 
 BYTES = {torch.float32: 4.0, torch.bfloat16: 2.0, torch.float16: 2.0}
 QUANTIZED_BYTES = {"nf4": 0.7, "int8": 1.2}
@@ -111,12 +112,6 @@ def load(source: Source, settings: TextSettings) -> Loaded:
 def is_copied(facts: Facts, settings: TextSettings) -> bool:
     """Whether each adapter gets its own merged copy of this base; else they share it, unmerged."""
     return settings.quantize is None and facts.size_bytes <= settings.merge_mb * 2**20
-
-
-def choose_device(settings: TextSettings) -> torch.device:
-    if settings.device != "auto":
-        return torch.device(settings.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_dtype(settings: TextSettings, parameters: int) -> torch.dtype:

@@ -1,16 +1,10 @@
-"""Which models are in memory: loaded on demand and once, least recently used out first, idle ones out by themselves.
-
-All of it runs in the event loop; only reading weights happens in threads. Whoever uses a model holds a lease on it, and
-what is leased never leaves.
-"""
+"""Which models are in memory, each with its thread, and which adapters each has: merged into a copy, or switched."""
 
 import asyncio
 import contextlib
-import gc
-import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -24,10 +18,8 @@ from ml_text.runners import forward_of
 from ml_text.settings import TextSettings
 from ml_text.slots import Place
 from ml_text.sources import Source, Sources
-from shared.errors import InvalidRequest, OutOfMemory
+from shared.residents import Residents, Use, oldest_idle
 from shared.training import adapters, memory
-
-log = logging.getLogger(__name__)
 
 Deliver = Callable[[list[tuple[Job, Delta]]], None]
 
@@ -37,8 +29,10 @@ class Adapter:
     source: Source
     forward: Forward
     size_bytes: int
-    leases: int = 0
-    used_at: float = field(default_factory=time.monotonic)
+    use: Use = field(default_factory=Use)
+
+    async def close(self) -> None:
+        """It runs nothing of its own."""
 
 
 @dataclass
@@ -48,15 +42,21 @@ class Resident:
     base: Loaded
     batcher: Batcher
     forward: Forward
-    adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter])
+    adapters: Residents[Adapter]
     shared_model: Any = None
     """The model wrapped by peft, once an adapter of a base that is not copied came."""
-    leases: int = 0
-    used_at: float = field(default_factory=time.monotonic)
+    use: Use = field(default_factory=Use)
+
+    @property
+    def source(self) -> Source:
+        return self.base.source
 
     @property
     def size_bytes(self) -> int:
-        return self.base.facts.size_bytes + sum(adapter.size_bytes for adapter in self.adapters.values())
+        return self.base.facts.size_bytes + self.adapters.size_bytes
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.batcher.close)
 
 
 @dataclass(frozen=True)
@@ -72,91 +72,55 @@ class Lease:
 class Pool:
     def __init__(self, settings: TextSettings, sources: Sources, deliver: Deliver) -> None:
         self._settings, self._sources, self._deliver = settings, sources, deliver
-        self._residents: dict[str, Resident] = {}
-        self._loading: dict[str, asyncio.Task[Any]] = {}
-        self._one_at_a_time = asyncio.Lock()
+        self._room = memory.open_room(settings)
+        self._residents = Residents[Resident](self._room)
 
     @property
     def residents(self) -> list[Resident]:
-        return list(self._residents.values())
+        return list(self._residents)
 
     def is_loaded(self, source: Source) -> bool:
         if source.base is None:
-            return source.key in self._residents
-        return any(source.key in resident.adapters for resident in self.residents)
+            return source in self._residents
+        return any(source in resident.adapters for resident in self._residents)
 
     @contextlib.asynccontextmanager
     async def lease(self, source: Source) -> AsyncIterator[Lease]:
         """The model behind `source`, loaded if need be. NotFound, InvalidRequest or OutOfMemory when it cannot be."""
-        base = source if source.base is None else self._sources.find(source.base)
-        if base.base is not None:
-            raise InvalidRequest(
-                f"{source.name} is an adapter of {base.name}, which is an adapter itself", param="model"
-            )
-        resident = await self._once(base.key, self._residents, lambda: self._load_base(base))
-        resident.leases += 1
-        adapter: Adapter | None = None
-        try:
-            if source is not base:
-                load = lambda: self._load_adapter(resident, source)  # noqa: E731
-                leased: Adapter = await self._once(source.key, resident.adapters, load)
-                leased.leases += 1
-                adapter = leased
-            if adapter:
-                yield Lease(source, resident, source.key, adapter.forward)
-            else:
+        base = self._sources.base_of(source)
+        async with self._residents.lease(base, self._load) as resident:
+            if source is base:
                 yield Lease(source, resident, "", resident.forward)
-        finally:
-            now = time.monotonic()
-            resident.leases, resident.used_at = resident.leases - 1, now
-            if adapter:
-                adapter.leases, adapter.used_at = adapter.leases - 1, now
+                return
+            async with resident.adapters.lease(source, partial(self._load_adapter, resident)) as adapter:
+                yield Lease(source, resident, source.key, adapter.forward)
 
-    async def _once(self, key: str, there: dict[str, Any], load: Callable[[], Any]) -> Any:
-        """`there[key]`, loaded by whoever asks first; the others wait for the same load."""
-        while key not in there:
-            task = self._loading.get(key)
-            if task is None:
-                task = self._loading[key] = asyncio.create_task(load())
-                task.add_done_callback(lambda _: self._loading.pop(key, None))
-            await asyncio.shield(task)  # a caller that leaves does not stop it for the others
-        return there[key]
+    async def _load(self, source: Source) -> Resident:
+        facts = await asyncio.to_thread(loading.look, source, self._settings)
+        await self._residents.make_room(facts.size_bytes, source.name, self._drop_idle_adapter)
+        with memory.allocating("the model does not fit into memory"):
+            loaded = await asyncio.to_thread(loading.load, source, self._settings)
+        batcher = Batcher(
+            source.name,
+            loaded.new_cache,
+            slots=self._settings.slots,
+            queue_size=self._settings.queue_size,
+            prefill_tokens=self._settings.prefill_tokens,
+            deliver=self._deliver,
+        )
+        return Resident(loaded, batcher, forward_of(loaded.model), Residents(self._room))
 
-    async def _load_base(self, source: Source) -> None:
-        async with self._one_at_a_time:
-            facts = await asyncio.to_thread(loading.look, source, self._settings)
-            await self._free(facts.size_bytes, source)
-            started = time.monotonic()
-            loaded = await _to_thread(loading.load, source, self._settings)
-            batcher = Batcher(
-                source.name,
-                loaded.new_cache,
-                slots=self._settings.slots,
-                queue_size=self._settings.queue_size,
-                prefill_tokens=self._settings.prefill_tokens,
-                deliver=self._deliver,
-            )
-            forward = forward_of(loaded.model)
-            self._residents[source.key] = Resident(loaded, batcher, forward)
-            log.info("loaded %s in %.1f s", source.name, time.monotonic() - started)
-
-    async def _load_adapter(self, resident: Resident, source: Source) -> None:
-        async with self._one_at_a_time:
-            for key, old in list(resident.adapters.items()):  # an older version of this name, no longer in use
-                if old.source.name == source.name and not old.leases:
-                    del resident.adapters[key]
-            facts = resident.base.facts
-            copied = loading.is_copied(facts, self._settings)
-            size_bytes = facts.size_bytes if copied else memory.weights_bytes(source.folder)
-            resident.leases += 1
-            try:
-                await self._free(size_bytes, source)
-                make = self._copied if copied else self._switched
-                forward = await _to_thread(make, resident, source)
-            finally:
-                resident.leases -= 1
-            resident.adapters[source.key] = Adapter(source, forward, size_bytes)
-            log.info("loaded adapter %s", source.name)
+    async def _load_adapter(self, resident: Resident, source: Source) -> Adapter:
+        await resident.adapters.forget_older(source)
+        facts = resident.base.facts
+        copied = loading.is_copied(facts, self._settings)
+        size_bytes = facts.size_bytes if copied else memory.weights_bytes(source.folder)
+        with resident.use.lease():
+            await self._residents.make_room(size_bytes, source.name, self._drop_idle_adapter)
+            make = self._copied if copied else self._switched
+            with memory.allocating("the model does not fit into memory"):
+                forward = await asyncio.to_thread(make, resident, source)
+        return Adapter(source, forward, size_bytes)
 
     def _copied(self, resident: Resident, source: Source) -> Forward:
         facts, base = resident.base.facts, resident.base.source
@@ -178,67 +142,32 @@ class Pool:
                 resident.shared_model = model
             # every forward pass over the shared layers says whose they are to be
             resident.forward = _activated(adapters.switch(model, None), plain)
-            for adapter in resident.adapters.values():
+            for adapter in resident.adapters:
                 adapter.forward = _activated(adapters.switch(model, adapter.source.folder), plain)
             made.append(_activated(adapters.switch(model, source.folder), plain))
 
         resident.batcher.call(attach)
         return made[0]
 
-    async def _free(self, size_bytes: int, source: Source) -> None:
-        """Unload what nobody uses, oldest first, until `size_bytes` more fit. OutOfMemory if they never do."""
-        device = loading.choose_device(self._settings)
-        budget = self._settings.memory_mb * 2**20
-        while True:
-            free = memory.available_bytes(device) - memory.RESERVE_BYTES
-            if budget:
-                free = min(free, budget - sum(resident.size_bytes for resident in self.residents))
-            if size_bytes <= free:
-                return
-            if self._drop_idle_adapter():
-                continue
-            idle = [resident for resident in self.residents if not resident.leases]
-            if not idle:
-                raise OutOfMemory(
-                    f"{source.name} needs {size_bytes / 2**20:,.0f} MB and {max(free, 0) / 2**20:,.0f} MB are free"
-                )
-            await self._unload(min(idle, key=lambda resident: resident.used_at))
-
-    def _drop_idle_adapter(self) -> bool:
+    async def _drop_idle_adapter(self) -> bool:
         """Forget the merged copy that was used longest ago; False when there is none to forget."""
-        copies = [
-            (adapter.used_at, key, resident)
-            for resident in self.residents
-            if resident.shared_model is None
-            for key, adapter in resident.adapters.items()
-            if not adapter.leases
-        ]
-        if not copies:
+        copying = [resident for resident in self._residents if resident.shared_model is None]
+        adapter = oldest_idle(adapter for resident in copying for adapter in resident.adapters)
+        if adapter is None:
             return False
-        _, key, resident = min(copies, key=lambda copy: copy[0])
-        del resident.adapters[key]
-        gc.collect()
+        for resident in copying:
+            await resident.adapters.unload(adapter)
         return True
-
-    async def _unload(self, resident: Resident) -> None:
-        del self._residents[resident.base.source.key]
-        await asyncio.to_thread(resident.batcher.close)
-        log.info("unloaded %s", resident.base.source.name)
-        gc.collect()
 
     async def sweep(self) -> None:
         """Unload what nobody asked for in `idle_s`."""
-        since = time.monotonic() - self._settings.idle_s
-        for resident in self.residents:
-            for key, adapter in list(resident.adapters.items()):
-                if not adapter.leases and adapter.used_at < since and not resident.shared_model:
-                    del resident.adapters[key]
-            if not resident.leases and resident.used_at < since:
-                await self._unload(resident)
+        for resident in self._residents:
+            if resident.shared_model is None:
+                await resident.adapters.sweep(self._settings.idle_s)
+        await self._residents.sweep(self._settings.idle_s)
 
     async def close(self) -> None:
-        for resident in self.residents:
-            await self._unload(resident)
+        await self._residents.close()
 
 
 def _activated(activate: Callable[[], None], forward: Forward) -> Forward:
@@ -247,13 +176,3 @@ def _activated(activate: Callable[[], None], forward: Forward) -> Forward:
         return forward(ids, place, cache, keep)
 
     return run
-
-
-async def _to_thread(function: Callable[..., Any], *args: Any) -> Any:
-    """As asyncio.to_thread; a failed allocation becomes OutOfMemory."""
-    try:
-        return await asyncio.to_thread(function, *args)
-    except (MemoryError, RuntimeError) as error:
-        if memory.is_out_of_memory(error):
-            raise OutOfMemory("the model does not fit into memory") from error
-        raise

@@ -80,6 +80,14 @@ class Sources:
             raise NotFound(self._how_to_get(name), code="model_not_found", param="model")
         return self._source(name, folder)
 
+    def base_of(self, source: Source) -> Source:
+        """`source`, or what it is an adapter of. Raises NotFound or InvalidRequest."""
+        base = source if source.base is None else self.find(source.base)
+        if base.base is not None:
+            why = f"{source.name} is an adapter of {base.name}, which is an adapter itself"
+            raise InvalidRequest(why, param="model")
+        return base
+
     def list(self) -> list[Source]:
         """Everything that `find` would find, without what nobody named: own, starter, published, short names."""
         found = dict(self._own)

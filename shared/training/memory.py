@@ -4,12 +4,16 @@ Linux lets a process ask for more than there is and kills it later, so what is a
 what is free before.
 """
 
+import contextlib
 import ctypes
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import OutOfMemory
+from shared.residents import Room
+from shared.settings import ServiceSettings
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +23,20 @@ RESERVE_BYTES = 256 * 2**20
 CGROUP = Path("/sys/fs/cgroup")
 LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 """What the container may take and has taken, in cgroup version 2 and in version 1."""
+
+
+def choose_device(settings: ServiceSettings) -> "torch.device":
+    import torch
+
+    if settings.device != "auto":
+        return torch.device(settings.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def open_room(settings: ServiceSettings) -> Room:
+    """The memory that a service's models share."""
+    device = choose_device(settings)
+    return Room(lambda: available_bytes(device) - RESERVE_BYTES, settings.memory_mb * 2**20)
 
 
 def available_bytes(device: "torch.device") -> int:
@@ -59,6 +77,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+@contextlib.contextmanager
+def allocating(message: str) -> Generator[None]:
+    """An allocation that fails inside is OutOfMemory with this message."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(message) from error
+        raise
 
 
 def keep_freed_memory() -> None:
