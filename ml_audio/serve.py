@@ -3,9 +3,7 @@
 python -m ml_audio.serve --model NAME
 """
 
-import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,11 +17,9 @@ from ml_audio.sound.encoding import FORMATS
 from ml_audio.sources import Sources
 from shared import serving
 from shared.app import byte_stream, event_stream, read_fields
-from shared.errors import NotFound
 from shared.events import while_connected
-from shared.logs import configure_logging
 from shared.multipart import Form, read_form
-from shared.serving import Service, TheEngine, choose
+from shared.serving import Service, TheEngine
 from shared.wire.audio import (
     SoundRequest,
     SpeechRequest,
@@ -130,35 +126,16 @@ def create_service(settings: AudioSettings, sources: Sources | None = None, prel
     return serving.create(service, "Audio service", router, streamed_limits={"/v1/audio/.*": settings.upload_mb << 20})
 
 
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m ml_audio.serve", description=__doc__)
-    parser.add_argument("--model", help="the voice: a published name, a short name, a hub repo, or a folder")
-    parser.add_argument("--use-lora", "--use_lora", action="store_true", help="serve its newest published adapter")
-    parser.add_argument("--adapter", help="serve this published adapter")
-    parser.add_argument("--recogniser", help="what transcribes requests that name no model")
-    parser.add_argument("--host")
-    parser.add_argument("--port", type=int)
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    import uvicorn
+    model = "the voice: a published name, a short name, a hub repo, or a folder"
+    parser = serving.options("ml_audio", __doc__, model)
+    parser.add_argument("--recogniser", help="what transcribes requests that name no model")
+    args = parser.parse_args(argv)
 
-    args = parse(argv)
-    names = ("model", "recogniser", "host", "port")
-    settings = AudioSettings(**{name: value for name in names if (value := getattr(args, name)) is not None})
-    configure_logging(settings.shared.log_level)
-    if settings.threads:
-        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before torch is imported
-    sources = Sources(settings)
-    try:
-        preload = choose(sources, settings.model, args.adapter, args.use_lora)
-        settings = settings.model_copy(update=others(sources, settings))
-    except NotFound as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    uvicorn.run(create_service(settings, sources, preload), host=settings.host, port=settings.port, log_config=None)
-    return 0
+    def create(settings: AudioSettings, sources: Sources, preload: str) -> FastAPI:
+        return create_service(settings.model_copy(update=others(sources, settings)), sources, preload)
+
+    return serving.run(serving.read_settings(AudioSettings, args), Sources, args, create)
 
 
 def others(sources: Sources, settings: AudioSettings) -> dict[str, str]:

@@ -3,10 +3,8 @@
 python -m ml_image.serve --model NAME
 """
 
-import argparse
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, cast
@@ -20,12 +18,10 @@ from ml_image.settings import ImageSettings
 from ml_image.sources import Sources
 from shared import serving
 from shared.asgi import Receive, Scope, Send
-from shared.errors import NotFound
 from shared.events import send_events, while_connected
 from shared.jobs.desk import Desk
 from shared.jobs.routes import TheCaller
-from shared.logs import configure_logging
-from shared.serving import Service, TheEngine, choose
+from shared.serving import Service, TheEngine
 from shared.wire.images import ImageGenerate, ImageRequest, ImagesResponse, ImageVariation
 
 router = APIRouter()
@@ -100,36 +96,12 @@ def create_service(settings: ImageSettings, sources: Sources | None = None, prel
     )
 
 
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m ml_image.serve", description=__doc__)
-    parser.add_argument("--model", help="a published name, a short name such as sdxl, a hub repo, or a folder")
-    parser.add_argument("--use-lora", "--use_lora", action="store_true", help="serve its newest published adapter")
-    parser.add_argument("--adapter", help="serve this published adapter")
-    parser.add_argument("--host")
-    parser.add_argument("--port", type=int)
-    parser.add_argument("--quantize", choices=["nf4", "int8"])
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    import uvicorn
-
-    args = parse(argv)
-    given = {
-        name: value for name in ("model", "host", "port", "quantize") if (value := getattr(args, name)) is not None
-    }
-    settings = ImageSettings(**given)
-    configure_logging(settings.shared.log_level)
-    if settings.threads:
-        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before torch is imported
-    sources = Sources(settings)
-    try:
-        preload = choose(sources, settings.model, args.adapter, args.use_lora)
-    except NotFound as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    uvicorn.run(create_service(settings, sources, preload), host=settings.host, port=settings.port, log_config=None)
-    return 0
+    model = "a published name, a short name such as sdxl, a hub repo, or a folder"
+    parser = serving.options("ml_image", __doc__, model)
+    parser.add_argument("--quantize", choices=["nf4", "int8"])
+    args = parser.parse_args(argv)
+    return serving.run(serving.read_settings(ImageSettings, args), Sources, args, create_service)
 
 
 if __name__ == "__main__":

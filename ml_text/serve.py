@@ -3,7 +3,6 @@
 python -m ml_text.serve --model NAME
 """
 
-import argparse
 import importlib
 import os
 import sys
@@ -20,10 +19,8 @@ from ml_text.sources import Sources
 from shared import design, serving
 from shared.app import event_stream
 from shared.design import Brief
-from shared.errors import NotFound
 from shared.events import while_connected
-from shared.logs import configure_logging
-from shared.serving import Service, TheEngine, choose
+from shared.serving import Service, TheEngine
 from shared.wire.chat import ChatRequest
 from shared.wire.completions import CompletionRequest
 from shared.wire.embeddings import EmbeddingRequest
@@ -97,37 +94,13 @@ def create_service(settings: TextSettings, sources: Sources | None = None, prelo
     return serving.create(service, "Text service", router)
 
 
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m ml_text.serve", description=__doc__)
-    parser.add_argument("--model", help="a published name, a short name such as gpt2, a hub repo, or a folder")
-    parser.add_argument("--use-lora", "--use_lora", action="store_true", help="serve its newest published adapter")
-    parser.add_argument("--adapter", help="serve this published adapter")
-    parser.add_argument("--host")
-    parser.add_argument("--port", type=int)
-    parser.add_argument("--quantize", choices=["nf4", "int8"])
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    import uvicorn
-
-    args = parse(argv)
-    given = {
-        name: value for name in ("model", "host", "port", "quantize") if (value := getattr(args, name)) is not None
-    }
-    settings = TextSettings(**given)
-    configure_logging(settings.shared.log_level)
-    if settings.threads:
-        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before torch is imported
+    model = "a published name, a short name such as gpt2, a hub repo, or a folder"
+    parser = serving.options("ml_text", __doc__, model)
+    parser.add_argument("--quantize", choices=["nf4", "int8"])
+    args = parser.parse_args(argv)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch asks for huge pages: weights are read from end to end
-    sources = Sources(settings)
-    try:
-        preload = choose(sources, settings.model, args.adapter, args.use_lora)
-    except NotFound as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    uvicorn.run(create_service(settings, sources, preload), host=settings.host, port=settings.port, log_config=None)
-    return 0
+    return serving.run(serving.read_settings(TextSettings, args), Sources, args, create_service)
 
 
 if __name__ == "__main__":

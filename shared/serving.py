@@ -4,22 +4,27 @@ A package `ml_X` has `engine.Engine(settings, sources, default)` with `load`, `l
 `trainers.TRAINERS`. Both load torch, so they are imported when they are needed and not before.
 """
 
+import argparse
 import asyncio
 import contextlib
 import importlib
 import logging
+import os
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from prometheus_client import CollectorRegistry
 
 from shared.app import create_app
-from shared.errors import InvalidRequest, NotReady, ServiceError
+from shared.errors import InvalidRequest, NotFound, NotReady, ServiceError
 from shared.jobs.desk import Desk
 from shared.jobs.requests import Trainer
 from shared.jobs.routes import router as fine_tuning
+from shared.logs import configure_logging
+from shared.settings import ServiceSettings
 from shared.sources import Sources
 from shared.sources.routes import model_fields
 from shared.sources.routes import router as models
@@ -27,6 +32,8 @@ from shared.wire.models import ModelDetails
 
 log = logging.getLogger(__name__)
 router = APIRouter()
+S = TypeVar("S", bound=ServiceSettings)
+M = TypeVar("M", bound=Sources)
 
 
 def nothing_else(engine: Any, registry: CollectorRegistry) -> None:
@@ -38,7 +45,7 @@ class Service:
     """What the routes share. torch is imported in the background, so /health answers at once."""
 
     package: str
-    settings: Any
+    settings: ServiceSettings
     sources: Sources
     preload: str
     """Loaded when the app starts; answers requests that name no model."""
@@ -141,3 +148,39 @@ def choose(sources: Sources, model: str, adapter: str | None, use_lora: bool) ->
     if adapter:
         return sources.find(adapter).name
     return sources.newest_adapter(base.name).name if use_lora else base.name
+
+
+def options(package: str, doc: str | None, model: str) -> argparse.ArgumentParser:
+    """The command line of every service, to which one adds fields of its settings; `model` helps with `--model`."""
+    parser = argparse.ArgumentParser(prog=f"python -m {package}.serve", description=doc)
+    parser.add_argument("--model", help=model)
+    parser.add_argument("--use-lora", "--use_lora", action="store_true", help="serve its newest published adapter")
+    parser.add_argument("--adapter", help="serve this published adapter")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    return parser
+
+
+def read_settings(settings: type[S], args: argparse.Namespace) -> S:
+    """What the command line gives; the rest from the environment."""
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    return settings(**{name: value for name, value in given.items() if name in settings.model_fields})
+
+
+def run(
+    settings: S, open_sources: Callable[[S], M], args: argparse.Namespace, app: Callable[[S, M, str], FastAPI]
+) -> int:
+    """Serve `app(settings, sources, preload)` until the end. Exit status: 2 when a chosen model is nowhere."""
+    import uvicorn
+
+    configure_logging(settings.shared.log_level)
+    if settings.threads:
+        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before torch is imported
+    sources = open_sources(settings)
+    try:
+        made = app(settings, sources, choose(sources, settings.model, args.adapter, args.use_lora))
+    except NotFound as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    uvicorn.run(made, host=settings.host, port=settings.port, log_config=None)
+    return 0

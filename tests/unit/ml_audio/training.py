@@ -13,7 +13,7 @@ from ml_audio.models.spectrogram import BINS, Scale
 from ml_audio.models.vocoder import Vocoder, VocoderConfig
 from ml_audio.models.voice import PAD, UNKNOWN, Voice, acoustic_config
 from ml_audio.settings import AudioSettings
-from shared.settings import SharedSettings
+from tests.unit.services import settings_in
 
 PHONEMES = [",", ".", "?", "!", "a", "b", "d", "n", "s"]
 WORDS = ["yes", "no", "one", "two", "red", "blue"]
@@ -21,7 +21,7 @@ SCALE = Scale([-5.0] * BINS, [2.0] * BINS, 5.0, 0.3, -5.0, 1.0)
 
 
 def settings(tmp_path: Path) -> AudioSettings:
-    return AudioSettings(_env_file=None, shared=SharedSettings(data_dir=tmp_path / "data"))  # pyright: ignore[reportCallIssue]
+    return settings_in(tmp_path / "data", AudioSettings)
 
 
 def tiny_voice(speakers: int = 2) -> Voice:

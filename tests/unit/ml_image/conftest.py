@@ -1,17 +1,17 @@
 """Tiny pipelines on disk, and engines over them."""
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ml_image.engine import Answer, Engine, Request
+from ml_image.serve import create_service
 from ml_image.settings import ImageSettings
 from ml_image.sources import Sources
-from shared.settings import SharedSettings
 from tests.unit.ml_image import pipelines
+from tests.unit.services import clients_of, engines_of, settings_of
 
 
 @pytest.fixture(scope="session")
@@ -27,28 +27,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return get
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Callable[..., ImageSettings]:
-    def make(**fields: Any) -> ImageSettings:
-        shared = SharedSettings(data_dir=tmp_path / "data", log_level="WARNING")
-        return ImageSettings(_env_file=None, shared=shared, **fields)
-
-    return make
-
-
-@pytest.fixture
-async def start(settings: Any) -> AsyncIterator[Callable[..., Engine]]:
-    """start(folder, **settings) -> an engine whose default model is the one in `folder`."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        def open_engine(folder: Path, **fields: Any) -> Engine:
-            made = settings(**fields)
-            sources = Sources(made)
-            engine = Engine(made, sources, sources.fetch(str(folder)).name)
-            stack.push_async_callback(engine.close)
-            return engine
-
-        yield open_engine
+settings = settings_of(ImageSettings)
+start = engines_of(Engine, Sources)
+serve = clients_of(create_service, Sources)
 
 
 async def paint(engine: Engine, request: Request) -> list[Any]:

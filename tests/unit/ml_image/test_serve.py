@@ -3,10 +3,8 @@
 import base64
 import io
 import json
-import time
 import zipfile
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,23 +13,14 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from ml_image.serve import create_service
-from ml_image.sources import Sources
 from tests.unit.ml_image.test_families import difference, photo
 
 WANTED = {"prompt": "a red cat", "size": "64x64", "steps": 2, "seed": 3}
 
 
 @pytest.fixture
-def client(tiny: Any, settings: Any) -> Iterator[TestClient]:
-    made = settings(model=str(tiny()))
-    sources = Sources(made)
-    with TestClient(create_service(made, sources, sources.fetch(made.model).name)) as client:
-        deadline = time.monotonic() + 120
-        while client.get("/ready").status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield client
+def client(tiny: Any, serve: Any) -> TestClient:
+    return serve(tiny())
 
 
 def picture_of(text: str) -> Image.Image:

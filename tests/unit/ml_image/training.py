@@ -8,13 +8,13 @@ from typing import Any
 from ml_image.settings import ImageSettings
 from ml_image.trainers import scratch
 from shared import scenes
-from shared.settings import SharedSettings
+from tests.unit.services import settings_in
 
 QUICK: dict[str, Any] = {"preset": "tiny", "scenes": 12, "autoencoder_steps": 2, "batch_size": 4, "log_steps": 1}
 
 
 def settings(folder: Path) -> ImageSettings:
-    return ImageSettings(_env_file=None, shared=SharedSettings(data_dir=folder / "data"))  # pyright: ignore[reportCallIssue]
+    return settings_in(folder / "data", ImageSettings)
 
 
 def write_folder(folder: Path, many: int, size: tuple[int, int] = (40, 32)) -> Path:

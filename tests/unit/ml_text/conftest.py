@@ -1,8 +1,7 @@
 """Tiny random models, made in the test: nothing is downloaded."""
 
-import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from transformers import PreTrainedTokenizerFast
 
 from ml_text import catalog
 from ml_text.engine import Engine
+from ml_text.serve import create_service
 from ml_text.settings import TextSettings
 from ml_text.sources import Sources
-from shared.settings import SharedSettings
+from tests.unit.services import clients_of, engines_of, settings_of
 
 VOCABULARY = 384
 SPECIAL = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
@@ -86,25 +86,6 @@ def save_model(tmp_path: Path) -> Callable[..., Path]:
     return save
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Callable[..., TextSettings]:
-    def make(**fields: Any) -> TextSettings:
-        shared = SharedSettings(data_dir=tmp_path / "data", log_level="WARNING")
-        return TextSettings(_env_file=None, shared=shared, **fields)
-
-    return make
-
-
-@pytest.fixture
-async def start(settings: Any) -> AsyncIterator[Callable[..., Engine]]:
-    """start(folder, **settings) -> an engine whose default model is the one in `folder`."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        def open_engine(folder: Path, **fields: Any) -> Engine:
-            made = settings(**fields)
-            sources = Sources(made)
-            engine = Engine(made, sources, sources.fetch(str(folder)).name)
-            stack.push_async_callback(engine.close)
-            return engine
-
-        yield open_engine
+settings = settings_of(TextSettings)
+start = engines_of(Engine, Sources)
+serve = clients_of(create_service, Sources)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +9,6 @@ from starlette.testclient import TestClient
 
 from ml_text.engine import Request
 from ml_text.job import Beams
-from ml_text.serve import create_service
-from ml_text.sources import Sources
 from tests.unit.ml_text.reference import generate, load, spelt
 from tests.unit.ml_text.test_engine import random_ids
 
@@ -95,13 +92,8 @@ async def test_a_stop_string_ends_a_beam(save_model: Any, start: Any) -> None:
 
 
 @pytest.fixture
-def client(save_model: Any, settings: Any) -> Iterator[TestClient]:
-    made = settings(model=str(save_model(words=True)))
-    sources = Sources(made)
-    with TestClient(create_service(made, sources, sources.fetch(made.model).name)) as client:
-        while client.get("/ready").status_code != 200:
-            pass
-        yield client
+def client(save_model: Any, serve: Any) -> TestClient:
+    return serve(save_model(words=True))
 
 
 CHAT = {"messages": [{"role": "user", "content": "the quick"}], "max_tokens": 8}

@@ -2,8 +2,7 @@
 
 import base64
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from transformers import AutoModel, AutoTokenizer
 from ml_text import catalog
 from ml_text.encoder import Encoder, load_encoder
 from ml_text.pooling import write_pooling
-from ml_text.serve import create_service
-from ml_text.sources import Source, Sources
+from ml_text.sources import Source
 from shared.errors import InvalidRequest
 from tests.unit.ml_text.conftest import VOCABULARY
 
@@ -141,17 +139,8 @@ def test_a_language_model_serves_only_after_a_contrastive_pass(save_model: Any, 
 
 
 @pytest.fixture
-def client(save_encoder: Any, save_model: Any, settings: Any) -> Iterator[TestClient]:
-    folder = save_encoder()
-    made = settings(model=str(save_model()))
-    sources = Sources(made)
-    sources.fetch(str(folder))
-    with TestClient(create_service(made, sources, sources.fetch(made.model).name)) as client:
-        deadline = time.monotonic() + 120
-        while client.get("/ready").status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield client
+def client(save_encoder: Any, save_model: Any, serve: Any) -> TestClient:
+    return serve(save_model(), save_encoder())
 
 
 def ask(client: TestClient, given: Any, **more: Any) -> Any:

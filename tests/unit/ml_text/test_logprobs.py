@@ -1,8 +1,6 @@
 """Log-probabilities over HTTP: those of a plain forward pass, with the text they belong to; echo, scoring, best_of."""
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,6 @@ from starlette.testclient import TestClient
 from transformers import AutoModelForCausalLM
 
 from ml_text.grammar import GrammarCompiler
-from ml_text.serve import create_service
-from ml_text.sources import Sources
 from tests.unit.ml_text.conftest import VOCABULARY
 
 PROMPT = "the quick brown fox jumps over"
@@ -28,15 +24,8 @@ def folder(save_model: Any) -> Path:
 
 
 @pytest.fixture
-def client(folder: Path, settings: Any) -> Iterator[TestClient]:
-    made = settings(model=str(folder), dtype="float32", prefill_tokens=16)
-    sources = Sources(made)
-    with TestClient(create_service(made, sources, sources.fetch(made.model).name)) as client:
-        deadline = time.monotonic() + 120
-        while client.get("/ready").status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield client
+def client(folder: Path, serve: Any) -> TestClient:
+    return serve(folder, dtype="float32", prefill_tokens=16)
 
 
 def complete(client: TestClient, prompt: Any = PROMPT, **more: Any) -> dict[str, Any]:

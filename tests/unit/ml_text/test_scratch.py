@@ -13,14 +13,14 @@ from ml_text.tokenizer import train_tokenizer
 from ml_text.trainers import scratch
 from shared import registry
 from shared.errors import InvalidRequest
-from shared.settings import SharedSettings
 from shared.training.packing import IGNORED, pack
+from tests.unit.services import settings_in
 
 COLOURS = ["red", "green", "blue", "black", "white"]
 
 
 def settings(folder: Path) -> TextSettings:
-    return TextSettings(shared=SharedSettings(data_dir=folder / "data"))  # pyright: ignore[reportCallIssue]
+    return settings_in(folder / "data", TextSettings)
 
 
 @pytest.fixture

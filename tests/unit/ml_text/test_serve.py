@@ -4,31 +4,24 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from ml_text.serve import choose, create_service
+from ml_text.serve import create_service
 from ml_text.sources import Sources
 from shared import registry
 from shared.errors import NotFound
+from shared.serving import choose
 
 CHAT = {"messages": [{"role": "user", "content": "the quick"}], "max_tokens": 12}
 
 
 @pytest.fixture
-def client(save_model: Any, settings: Any) -> Iterator[TestClient]:
-    made = settings(model=str(save_model(max_position_embeddings=2048)))
-    sources = Sources(made)
-    with TestClient(create_service(made, sources, sources.fetch(made.model).name)) as client:
-        deadline = time.monotonic() + 120
-        while client.get("/ready").status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield client
+def client(save_model: Any, serve: Any) -> TestClient:
+    return serve(save_model(max_position_embeddings=2048))
 
 
 def events(text: str) -> list[Any]:

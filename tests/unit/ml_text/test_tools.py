@@ -15,7 +15,10 @@ from ml_text.calls import CallReader, read_message
 from ml_text.grammar import CallPlan, CallShape
 from ml_text.prompts import chat_ids
 from ml_text.serve import create_service
+from ml_text.settings import TextSettings
 from ml_text.sources import Sources
+from tests.unit.ml_text.conftest import _tokenizer, build_model
+from tests.unit.services import ready, settings_in
 
 ASK = [{"role": "user", "content": "what is the weather in Porto"}]
 WEATHER = {
@@ -70,21 +73,12 @@ INPUTS = {"note": r"(?s).*", "when": r"[0-9]{2}/[0-9]{2}", "query": r"SELECT [a-
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    from ml_text.settings import TextSettings
-    from shared.settings import SharedSettings
-    from tests.unit.ml_text.conftest import _tokenizer, build_model
-
     folder = tmp_path_factory.mktemp("models") / "tiny"
     build_model(max_position_embeddings=2048).save_pretrained(folder)
     _tokenizer().save_pretrained(folder)
-    shared = SharedSettings(data_dir=folder.parent / "data", log_level="WARNING")
-    made = TextSettings(_env_file=None, shared=shared, model=str(folder), dtype="float32")  # pyright: ignore[reportCallIssue]
+    made = settings_in(folder.parent / "data", TextSettings, dtype="float32")
     sources = Sources(made)
-    with TestClient(create_service(made, sources, sources.fetch(made.model).name)) as client:
-        deadline = time.monotonic() + 120
-        while client.get("/ready").status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    with ready(create_service(made, sources, sources.fetch(str(folder)).name)) as client:
         yield client
 
 

@@ -10,13 +10,13 @@ from ml_text import catalog, data
 from ml_text.settings import TextSettings
 from ml_text.tokenizer import train_tokenizer
 from shared import registry
-from shared.settings import SharedSettings
+from tests.unit.services import settings_in
 
 ROWS = [{"prompt": f"say {word}", "completion": f"{word.upper()} yes"} for word in "one two three four five".split()]
 
 
 def settings(folder: Path) -> TextSettings:
-    return TextSettings(shared=SharedSettings(data_dir=folder / "data"))  # pyright: ignore[reportCallIssue]
+    return settings_in(folder / "data", TextSettings)
 
 
 def write_rows(file: Path, rows: list[dict[str, Any]]) -> Path:

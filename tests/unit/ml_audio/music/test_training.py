@@ -16,12 +16,12 @@ from ml_audio.settings import AudioSettings
 from ml_audio.trainers import TRAINERS
 from ml_audio.trainers.music import Args, main
 from shared.errors import InvalidRequest
-from shared.settings import SharedSettings
+from tests.unit.services import settings_in
 
 
 @pytest.fixture
 def settings(tmp_path) -> AudioSettings:
-    return AudioSettings(_env_file=None, shared=SharedSettings(data_dir=tmp_path / "data"))  # pyright: ignore[reportCallIssue]
+    return settings_in(tmp_path / "data", AudioSettings)
 
 
 @pytest.fixture
