@@ -6,11 +6,12 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from gateway.model_adapter import Designed
 from shared.design import Brief, dumps
 from shared.errors import NotFound
+from shared.paging import Order, read_page
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS designs (
@@ -34,7 +35,6 @@ CREATE INDEX IF NOT EXISTS designs_by_key ON designs (key_id, number);
 """
 BRIEF = "prompt, platform, format, width, height"
 COLUMNS = f"id, key_id, created, {BRIEF}, elements, spec, model, provider, accepted, edited_spec"
-Order = Literal["asc", "desc"]
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,10 @@ class DesignStore:
 
     def page(self, key_id: str, after: str | None, limit: int, order: Order) -> tuple[list[Design], bool]:
         """Up to `limit` designs that follow `after`, and whether there are more."""
-        sign, way = ("<", "DESC") if order == "desc" else (">", "ASC")
-        where, values = "key_id = ?", [key_id]
         if after is not None:
             self.get(key_id, after)
-            where += f" AND number {sign} (SELECT number FROM designs WHERE id = ?)"
-            values.append(after)
-        query = f"SELECT {COLUMNS} FROM designs WHERE {where} ORDER BY number {way} LIMIT {limit + 1}"
-        found = [_design(row) for row in self.db.execute(query, values)]
-        return found[:limit], len(found) > limit
+        rows, more = read_page(self.db, "designs", COLUMNS, ("key_id", key_id), after, limit, order)
+        return [_design(row) for row in rows], more
 
     def judge(self, key_id: str, id: str, accepted: bool, edited_spec: dict[str, Any] | None) -> Design:
         """Note the verdict; a later one replaces it."""

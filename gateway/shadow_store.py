@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from gateway.db import connect
 from shared.errors import NotFound
+from shared.paging import Order, read_page
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS shadow (
@@ -53,7 +54,6 @@ COLUMNS = (
 NAMES = ", ".join(COLUMNS)
 MAX_ROWS = 10_000
 """The oldest go; with what `gateway.adapters.shadow` lets in at most, some 2.5 GB."""
-Order = Literal["asc", "desc"]
 Vote = Literal["first", "second", "tie"]
 
 
@@ -97,15 +97,10 @@ class ShadowStore:
 
     def page(self, key_id: str, after: str | None, limit: int, order: Order) -> tuple[list[dict[str, Any]], bool]:
         """Up to `limit` records that follow `after`, and whether there are more."""
-        sign, way = ("<", "DESC") if order == "desc" else (">", "ASC")
-        where, values = "key_id = ?", [key_id]
         if after is not None:
             self.get(key_id, after)
-            where += f" AND number {sign} (SELECT number FROM shadow WHERE id = ?)"
-            values.append(after)
-        query = f"SELECT {NAMES} FROM shadow WHERE {where} ORDER BY number {way} LIMIT {limit + 1}"
-        found = [_shown(row) for row in self.db.execute(query, values)]
-        return found[:limit], len(found) > limit
+        rows, more = read_page(self.db, "shadow", NAMES, ("key_id", key_id), after, limit, order)
+        return [_shown(row) for row in rows], more
 
     def every(self, key_id: str) -> Iterator[dict[str, Any]]:
         """All of this key, oldest first; read in steps: little memory, no lock held."""

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from gateway.text import Body, Text, TextPath, stream_options
 from shared.app import from_validation
 from shared.asgi import Scope
 from shared.errors import NotFound, UpstreamFailed
+from shared.paging import Order, read_page
 from shared.wire.stored import KeepRequest
 
 SCHEMA = """
@@ -33,7 +34,6 @@ CREATE INDEX IF NOT EXISTS stored_completions_by_key ON stored_completions (key_
 """
 COLUMNS = "id, metadata, completion, messages"
 LABELLED = " AND EXISTS (SELECT 1 FROM json_each(metadata) WHERE json_each.key = ? AND json_each.value = ?)"
-Order = Literal["asc", "desc"]
 
 
 @dataclass(frozen=True)
@@ -75,19 +75,16 @@ class CompletionStore:
         self, key_id: str, after: str | None, limit: int, order: Order, model: str | None, labels: Mapping[str, str]
     ) -> tuple[list[Kept], bool]:
         """Up to `limit` of this `model` and with these metadata that follow `after`, and whether there are more."""
-        sign, way = ("<", "DESC") if order == "desc" else (">", "ASC")
-        where, values = "key_id = ?", [key_id]
+        where, values = "", list[str]()
         if model is not None:
-            where, values = f"{where} AND model = ?", [*values, model]
+            where, values = " AND model = ?", [model]
         for label in labels.items():
             where, values = where + LABELLED, [*values, *label]
         if after is not None:
             self.get(key_id, after, param="after")
-            number = "(SELECT number FROM stored_completions WHERE key_id = ? AND id = ?)"
-            where, values = f"{where} AND number {sign} {number}", [*values, key_id, after]
-        query = f"SELECT {COLUMNS} FROM stored_completions WHERE {where} ORDER BY number {way} LIMIT {limit + 1}"
-        found = [_kept(row) for row in self.db.execute(query, values)]
-        return found[:limit], len(found) > limit
+        owner = ("key_id", key_id)
+        rows, more = read_page(self.db, "stored_completions", COLUMNS, owner, after, limit, order, where, values)
+        return [_kept(row) for row in rows], more
 
     def label(self, key_id: str, id: str, metadata: Mapping[str, str]) -> Kept:
         """Replace the metadata. Raises NotFound."""

@@ -7,10 +7,11 @@ import sqlite3
 import time
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from shared.blobs import Blobs, Draft, new_id
 from shared.errors import NotFound
+from shared.paging import Order, read_page
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -28,8 +29,8 @@ CREATE INDEX IF NOT EXISTS files_by_key ON files (key_id, number);
 CREATE INDEX IF NOT EXISTS files_by_expiry ON files (expires);
 """
 COLUMNS = "id, key_id, created, filename, purpose, size_bytes, media_type, expires"
-LIVE = "key_id = ? AND (expires IS NULL OR expires > ?)"
-Order = Literal["asc", "desc"]
+UNEXPIRED = " AND (expires IS NULL OR expires > ?)"
+LIVE = f"key_id = ?{UNEXPIRED}"
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,13 @@ class FileStore:
         self, key_id: str, after: str | None, limit: int, order: Order, purpose: str | None = None
     ) -> tuple[list[StoredFile], bool]:
         """Up to `limit` files that follow `after`, and whether there are more."""
-        sign, way = ("<", "DESC") if order == "desc" else (">", "ASC")
-        where, values = LIVE, [key_id, time.time()]
+        where, values = UNEXPIRED, [time.time()]
         if purpose is not None:
             where, values = f"{where} AND purpose = ?", [*values, purpose]
         if after is not None:
             self.get(key_id, after, param="after")
-            where, values = f"{where} AND number {sign} (SELECT number FROM files WHERE id = ?)", [*values, after]
-        query = f"SELECT {COLUMNS} FROM files WHERE {where} ORDER BY number {way} LIMIT {limit + 1}"
-        found = [StoredFile(*row) for row in self.db.execute(query, values)]
-        return found[:limit], len(found) > limit
+        rows, more = read_page(self.db, "files", COLUMNS, ("key_id", key_id), after, limit, order, where, values)
+        return [StoredFile(*row) for row in rows], more
 
     def delete(self, key_id: str, id: str) -> None:
         """The row first: nobody finds a file whose bytes are gone. Raises NotFound."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import NotFound, Overloaded
+from shared.paging import Order, read_page
 from shared.wire.evaluations import EvaluationRequest
 
 SCHEMA = """
@@ -71,18 +72,13 @@ class EvaluationStore:
             raise NotFound(f"no evaluation {id[:80]!r}", code="evaluation_not_found", param="id")
         return _evaluation(row)
 
-    def page(self, key_id: str, after: str | None, limit: int, order: str) -> tuple[list[Evaluation], bool]:
+    def page(self, key_id: str, after: str | None, limit: int, order: Order) -> tuple[list[Evaluation], bool]:
         """Up to `limit` that follow `after`, without their reports, and whether there are more."""
-        sign, way = ("<", "DESC") if order == "desc" else (">", "ASC")
-        where, values = "key_id = ?", [key_id]
         if after is not None:
             self.get(key_id, after)
-            where += f" AND number {sign} (SELECT number FROM evaluations WHERE id = ?)"
-            values.append(after)
         columns = COLUMNS.replace("report", "NULL")
-        query = f"SELECT {columns} FROM evaluations WHERE {where} ORDER BY number {way} LIMIT {limit + 1}"
-        found = [_evaluation(row) for row in self.db.execute(query, values)]
-        return found[:limit], len(found) > limit
+        rows, more = read_page(self.db, "evaluations", columns, ("key_id", key_id), after, limit, order)
+        return [_evaluation(row) for row in rows], more
 
     def next(self) -> Evaluation | None:
         """The oldest that is to be run, now noted as running."""

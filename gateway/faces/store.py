@@ -8,10 +8,11 @@ import sqlite3
 import time
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from shared.blobs import Blobs, Draft, new_id
 from shared.errors import NotFound
+from shared.paging import Order, read_page
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS faces (
@@ -30,7 +31,6 @@ CREATE TABLE IF NOT EXISTS faces (
 CREATE INDEX IF NOT EXISTS faces_by_key ON faces (key_id, number);
 """
 COLUMNS = "id, key_id, created, size_bytes, width, height, face_left, face_top, face_width, face_height"
-Order = Literal["asc", "desc"]
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,10 @@ class FaceStore:
 
     def list(self, key_id: str, after: str | None, limit: int, order: Order) -> tuple[list[StoredFace], bool]:
         """Up to `limit` faces that follow `after`, and whether there are more."""
-        sign, way = ("<", "DESC") if order == "desc" else (">", "ASC")
-        where, values = "key_id = ?", [key_id]
         if after is not None:
             self.get(key_id, after, param="after")
-            where, values = f"{where} AND number {sign} (SELECT number FROM faces WHERE id = ?)", [*values, after]
-        query = f"SELECT {COLUMNS} FROM faces WHERE {where} ORDER BY number {way} LIMIT {limit + 1}"
-        found = [StoredFace(*row) for row in self.db.execute(query, values)]
-        return found[:limit], len(found) > limit
+        rows, more = read_page(self.db, "faces", COLUMNS, ("key_id", key_id), after, limit, order)
+        return [StoredFace(*row) for row in rows], more
 
     def delete(self, key_id: str, id: str) -> None:
         """The row first; a crash in between leaves a file that the next start removes. Raises NotFound."""

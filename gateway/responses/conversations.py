@@ -5,12 +5,12 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from shared.errors import InvalidRequest, NotFound
+from shared.paging import Order, read_page
 
 Json = dict[str, Any]
-Order = Literal["asc", "desc"]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY,
@@ -88,15 +88,10 @@ class ConversationStore:
     def page(self, key_id: str, id: str, after: str | None, limit: int, order: Order) -> tuple[list[Json], bool]:
         """Up to `limit` that follow `after`, and whether there are more."""
         self.get(key_id, id)
-        sign, way = ("<", "DESC") if order == "desc" else (">", "ASC")
-        where, values = "conversation_id = ?", [id]
         if after is not None:
             self.item(key_id, id, after, "after")
-            number = "(SELECT number FROM conversation_items WHERE conversation_id = ? AND id = ?)"
-            where, values = f"{where} AND number {sign} {number}", [id, id, after]
-        query = f"SELECT item FROM conversation_items WHERE {where} ORDER BY number {way} LIMIT {limit + 1}"
-        found = [json.loads(row[0]) for row in self.db.execute(query, values)]
-        return found[:limit], len(found) > limit
+        rows, more = read_page(self.db, "conversation_items", "item", ("conversation_id", id), after, limit, order)
+        return [json.loads(row[0]) for row in rows], more
 
     def item(self, key_id: str, id: str, item_id: str, param: str = "item_id") -> Json:
         self.get(key_id, id)

@@ -1,6 +1,6 @@
 """/v1/conversations: chats that grow item by item, by hand or by /v1/responses."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -8,6 +8,7 @@ from gateway.keys import Key, caller
 from gateway.responses.conversations import ConversationStore
 from gateway.responses.items import kept_item, to_messages
 from gateway.routes.responses import item_list
+from shared.paging import Order
 from shared.wire.conversations import (
     Conversation,
     ConversationCreate,
@@ -70,7 +71,7 @@ async def list_items(
     conversations: Conversations,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
 ) -> Json:
     return item_list(*conversations.page(key.id, conversation_id, after, limit, order))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -13,6 +13,7 @@ from gateway.model_adapter import ModelAdapter
 from shared.design import Brief, dumps, explain, png, svg
 from shared.design.check import check_edited
 from shared.events import while_connected
+from shared.paging import Order
 from shared.wire.designs import DesignList, DesignObject, DesignRequest, Feedback
 
 
@@ -44,7 +45,7 @@ async def list_designs(
     designs: Designs,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
 ) -> DesignList:
     found, more = designs.page(key.id, after, limit, order)
     data = [_shown(design) for design in found]

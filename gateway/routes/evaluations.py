@@ -1,6 +1,6 @@
 """/api/v1/evaluations: a data set is put to one or two models, and what they answer is scored, off the event loop."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -9,6 +9,7 @@ from gateway.evaluations.store import Evaluation
 from gateway.keys import Key, caller
 from shared.errors import NotReady
 from shared.evaluation.page import page
+from shared.paging import Order
 from shared.wire.evaluations import EvaluationList, EvaluationObject, EvaluationRequest
 
 
@@ -35,7 +36,7 @@ async def list_evaluations(
     runner: Runner,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
 ) -> EvaluationList:
     """Without the reports."""
     found, more = runner.store.page(key.id, after, limit, order)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -13,6 +13,7 @@ from gateway.faces.store import StoredFace
 from gateway.keys import Key, caller
 from shared.body import encode
 from shared.events import while_connected
+from shared.paging import Order
 from shared.wire.faces import (
     ComposeFields,
     ComposeRequest,
@@ -89,7 +90,7 @@ async def list_faces(
     faces: OwnFaces,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
 ) -> FaceList:
     found, more = faces.store.list(key.id, after, limit, order)
     data = [shown(face) for face in found]

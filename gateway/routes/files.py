@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -16,6 +16,7 @@ from shared.blobs import Draft
 from shared.errors import InvalidRequest
 from shared.files import FileStore, StoredFile
 from shared.jsonl import check_jsonl
+from shared.paging import Order
 from shared.wire.files import LINES, FileDeleted, FileList, FileObject, FileRequest
 
 CHUNK_BYTES = 256 << 10
@@ -60,7 +61,7 @@ async def list_files(
     files: Files,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
     purpose: str | None = None,
 ) -> FileList:
     found, more = files.list(key.id, after, limit, order, purpose)

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -23,6 +23,7 @@ from gateway.text import Text
 from shared.errors import InvalidRequest
 from shared.events import while_connected
 from shared.openapi import EVENTS
+from shared.paging import Order
 from shared.wire.responses import (
     CompactedResponse,
     InputTokens,
@@ -154,7 +155,7 @@ async def input_items(
     store: Responses,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
 ) -> Json:
     items = store.items(key.id, response_id)
     if order == "desc":

@@ -1,7 +1,7 @@
 """/api/v1/shadow: both answers to the requests that went to two providers (MODEL_SHADOW), and people's votes."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from gateway.keys import Key, caller
 from gateway.shadow_store import ShadowStore
+from shared.paging import Order
 from shared.wire.shadow import ShadowList, ShadowRecord, ShadowVote
 
 
@@ -28,7 +29,7 @@ async def list_records(
     shadows: Shadows,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    order: Order = "desc",
 ) -> dict[str, Any]:
     data, more = shadows.page(key.id, after, limit, order)
     ends = (data[0]["id"], data[-1]["id"]) if data else (None, None)

@@ -1,6 +1,6 @@
 """/v1/chat/completions beside POST: the answers that the caller's key had stored."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -8,6 +8,7 @@ from gateway.keys import Key, caller
 from gateway.stored import CompletionStore, Kept
 from shared.errors import NotFound
 from shared.labels import METADATA, read_labels
+from shared.paging import Order
 from shared.wire.stored import (
     CompletionDeleted,
     CompletionList,
@@ -24,7 +25,6 @@ async def completion_store(request: Request) -> CompletionStore:
 Caller = Annotated[Key, Depends(caller)]
 Completions = Annotated[CompletionStore, Depends(completion_store)]
 Limit = Annotated[int, Query(ge=1, le=100)]
-Order = Literal["asc", "desc"]
 
 router = APIRouter(prefix="/v1/chat/completions", tags=["text"])
 
