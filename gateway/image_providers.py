@@ -1,12 +1,11 @@
 """Who answers image requests, put together from the settings."""
 
 import logging
-from collections.abc import Mapping
 
 from gateway.adapters.fallback_images import FallbackImages
-from gateway.images import ImageModel, Images, ProviderImages
-from gateway.names import STARTER, Aliases, ModelNames, column, counterparts, merged, own
-from gateway.providers import PROVIDERS, build, default_of, ids, needs_url, setting_of
+from gateway.images import Images, ProviderImages
+from gateway.names import STARTER, Aliases, counterparts, merged
+from gateway.providers import PROVIDERS, build, build_first, column_of, default_of, names_of
 from gateway.settings import Settings
 from shared.http import Transport
 
@@ -16,29 +15,14 @@ log = logging.getLogger(__name__)
 
 def build_images(settings: Settings, aliases: Aliases, transport: Transport | None) -> Images | None:
     """None where images are not offered. Raises ValueError saying what would work when a choice cannot be served."""
-    name = settings.provider(MODALITY)
-    setting = setting_of(MODALITY, settings)
-    model = build(MODALITY, setting, name, settings, transport)
-    if model is None:
-        if settings.of(MODALITY).provider:
-            raise needs_url(setting, name, MODALITY)
+    built = build_first(MODALITY, settings, transport)
+    if built is None:
         return None
+    name, model = built
     default = default_of(MODALITY, name, settings)
-    first = _provider_images(name, model, _column(aliases, name), default)
+    first = ProviderImages(name, model, names_of(MODALITY, name, model, column_of(MODALITY, name, aliases)), default)
     second = _build_second(name, default, settings, aliases, transport)
     return FallbackImages(first, second) if second else first
-
-
-def _provider_images(name: str, model: ImageModel, aliases: Mapping[str, str], default: str | None) -> ProviderImages:
-    row = PROVIDERS[name]
-    known = {**aliases, merged(MODALITY, STARTER): STARTER} if row.closed else aliases
-    return ProviderImages(name, model, ModelNames(known, ids(model), row.closed), default)
-
-
-def _column(aliases: Aliases, provider: str) -> dict[str, str]:
-    """The table speaks of models by their merged names; a service knows its own."""
-    found = column(aliases, provider)
-    return {name: own(MODALITY, value) for name, value in found.items()} if PROVIDERS[provider].closed else found
 
 
 def _build_second(
@@ -53,7 +37,7 @@ def _build_second(
         log.warning("MODEL_FALLBACK=%s: images have none, since ML_IMAGE_URL is not set", name)
         return None
     named = merged(MODALITY, first_default or "")
-    names = counterparts(aliases, first, name) | _column(aliases, name)
+    names = counterparts(aliases, first, name) | column_of(MODALITY, name, aliases)
     names.pop(STARTER, None)  # of a row that speaks of text's
     if named in names:
         names[first_default or ""] = names[named]
@@ -62,4 +46,4 @@ def _build_second(
         row = f'{{"{named or "name"}": {{"{name}": "its model"}}}}'
         log.warning("MODEL_FALLBACK=%s: images have none; put %s into MODEL_ALIASES", name, row)
         return None
-    return _provider_images(name, model, names, default)
+    return ProviderImages(name, model, names_of(MODALITY, name, model, names), default)

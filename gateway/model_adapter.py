@@ -20,7 +20,7 @@ from gateway.image_providers import build_images
 from gateway.images import Images
 from gateway.names import Aliases, ModelNames, column, counterparts, read_aliases
 from gateway.prices import Prices
-from gateway.providers import PROVIDERS, able, build, default_of, ids, needs_url, setting_of
+from gateway.providers import PROVIDERS, able, build, build_first, default_of, ids, needs_url
 from gateway.settings import Settings
 from gateway.shadow_store import ShadowStore
 from gateway.text import ProviderText, Text, TextModel, answered_by
@@ -130,17 +130,14 @@ def build_model_adapter(settings: Settings, transport: Transport | None = None) 
 
 
 def _build_text(settings: Settings, aliases: Aliases, transport: Transport | None) -> Text | None:
-    name = settings.provider("text")
-    setting = setting_of("text", settings)
-    model = build("text", setting, name, settings, transport)
-    if model is None:
-        if settings.of("text").provider:
-            raise needs_url(setting, name, "text")
+    built = build_first("text", settings, transport)
+    if built is None:
         if settings.model_fallback or settings.model_shadow:
             raise ValueError(
                 "MODEL_FALLBACK and MODEL_SHADOW stand beside a provider: set ML_TEXT_URL, or MODEL_PROVIDER"
             )
         return None
+    name, model = built
     default = default_of("text", name, settings)
     first: Text = _provider_text(name, model, column(aliases, name), default)
     if settings.model_fallback:

@@ -11,6 +11,7 @@ from gateway.adapters import custom, custom_audio, custom_images, custom_tuning
 from gateway.audio import AudioModel
 from gateway.images import ImageModel
 from gateway.modality import Catalog
+from gateway.names import STARTER, Aliases, ModelNames, column, merged, own
 from gateway.settings import Settings
 from gateway.text import TextModel
 from gateway.tuning import Tuning
@@ -98,6 +99,31 @@ def build(modality: str, setting: str, name: str, settings: Settings, transport:
         return make(settings, transport)
     except ValueError as error:
         raise ValueError(f"{setting}={name}: {error}") from error
+
+
+def build_first(modality: str, settings: Settings, transport: Transport | None) -> tuple[str, Any] | None:
+    """(who answers, its side of the modality), None where the modality is not offered.
+
+    Raises ValueError saying what would work when a choice cannot be served.
+    """
+    name, setting = settings.provider(modality), setting_of(modality, settings)
+    model = build(modality, setting, name, settings, transport)
+    if model is None and settings.of(modality).provider:
+        raise needs_url(setting, name, modality)
+    return None if model is None else (name, model)
+
+
+def column_of(modality: str, provider: str, aliases: Aliases) -> dict[str, str]:
+    """The table speaks of models by their merged names; a service knows its own."""
+    found = column(aliases, provider)
+    return {name: own(modality, value) for name, value in found.items()} if PROVIDERS[provider].closed else found
+
+
+def names_of(modality: str, provider: str, model: Catalog, aliases: Mapping[str, str]) -> ModelNames:
+    """What requests may call its models: by alias, and what ships also by its merged name."""
+    row = PROVIDERS[provider]
+    known = {**aliases, merged(modality, STARTER): STARTER} if row.closed else aliases
+    return ModelNames(known, ids(model), row.closed)
 
 
 def able(modality: str, but: str | None = None) -> str:
