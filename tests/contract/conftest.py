@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from gateway.main import create_gateway
 from gateway.providers import PROVIDERS
 from gateway.settings import MODALITIES, Settings
+from tests.contract.asking import asking
 from tests.contract.upstream import KEY, MODELS, Script, router, service, serving
 
 
@@ -69,7 +70,5 @@ def app(
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
-    async with client, app.router.lifespan_context(app):
+    async with asking(app) as client:
         yield client

@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from gateway.main import create_gateway
 from gateway.providers import PROVIDERS
 from gateway.settings import MODALITIES, Settings
-from tests.contract.test_files import sdk
+from tests.contract.asking import asking, sdk
 from tests.fakes.providers import Upstreams, running
 
 SPEAKER = {"custom": "starter", "openai": "gpt-4o-mini-tts"}
@@ -46,14 +46,6 @@ def app(provider: str, upstreams: Upstreams, tmp_path: Path, more: dict[str, Any
     audio = {"audio": MODALITIES["audio"](urls=(upstreams.custom,), model=SPEAKER[provider])}
     settings = upstreams.settings(provider, tmp_path, **{"modalities": audio, "upstream_timeout_s": 5.0, **more})
     return create_gateway(settings)
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
-    async with client, app.router.lifespan_context(app):
-        yield client
 
 
 @pytest.fixture
@@ -176,9 +168,7 @@ def turn(data: str) -> dict[str, Any]:
 async def test_a_turn_may_be_a_recording(upstreams: Upstreams, tmp_path: Path) -> None:
     both = {name: MODALITIES[name](urls=(upstreams.custom,)) for name in ("text", "audio")}
     app = create_gateway(upstreams.settings("custom", tmp_path, modalities=both))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
-    async with client, app.router.lifespan_context(app):
+    async with asking(app) as client:
         answer = await client.post("/v1/chat/completions", json=turn(base64.b64encode(sound()).decode()))
         told = answer.json()["choices"][0]["message"]["content"]
         assert f"transcriptions of {len(sound())} bytes" in told and "What is said here?" in told
@@ -233,7 +223,6 @@ async def test_a_limit_on_seconds(client: httpx.AsyncClient) -> None:
 
 async def test_without_a_service_audio_is_not_offered(tmp_path: Path) -> None:
     app = create_gateway(Settings(data_dir=tmp_path, modalities={}))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with asking(app) as client:
         answer = await client.post("/v1/audio/speech", json={"input": SAY})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_by_provider")

@@ -1,7 +1,6 @@
 """Responses in the background over every provider: followed, looked at, cancelled, interrupted."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -10,20 +9,15 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.main import create_gateway
+from tests.contract import asking
 from tests.contract.upstream import WORDS
 
 SAID = "".join(WORDS)
 
 
 @pytest.fixture
-async def sdk(client: httpx.AsyncClient) -> AsyncIterator[openai.AsyncOpenAI]:
-    yield openai.AsyncOpenAI(
-        base_url="http://gateway/v1",
-        api_key="none",
-        http_client=client,  # pyright: ignore[reportArgumentType]
-        max_retries=0,
-        _strict_response_validation=True,
-    )
+def sdk(client: httpx.AsyncClient) -> openai.AsyncOpenAI:
+    return asking.sdk(client)
 
 
 async def end_of(sdk: openai.AsyncOpenAI, id: str) -> Any:

@@ -14,21 +14,11 @@ from fastapi import FastAPI
 from gateway.batches.desk import INPUT, OUTPUT, Batches
 from gateway.batches.runner import BatchRunner
 from gateway.keys import KeyStore
+from tests.contract.asking import sdk
 from tests.contract.upstream import MODELS, Script
 
 CHAT = "/v1/chat/completions"
 ENDED = ("completed", "failed", "expired", "cancelled")
-
-
-def sdk(client: httpx.AsyncClient, secret: str = "none") -> openai.AsyncOpenAI:
-    http: Any = client
-    return openai.AsyncOpenAI(
-        api_key=secret,
-        base_url="http://gateway/v1",
-        http_client=http,
-        max_retries=0,
-        _strict_response_validation=True,
-    )
 
 
 @pytest.fixture

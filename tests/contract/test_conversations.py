@@ -1,6 +1,5 @@
 """Conversations over every provider, by OpenAI's own client, which holds every answer to its types."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -8,20 +7,15 @@ import openai
 import pytest
 from fastapi import FastAPI
 
+from tests.contract import asking
 from tests.contract.upstream import WORDS, Script
 
 SAID = "".join(WORDS)
 
 
 @pytest.fixture
-async def sdk(client: httpx.AsyncClient) -> AsyncIterator[openai.AsyncOpenAI]:
-    yield openai.AsyncOpenAI(
-        base_url="http://gateway/v1",
-        api_key="none",
-        http_client=client,  # pyright: ignore[reportArgumentType]
-        max_retries=0,
-        _strict_response_validation=True,
-    )
+def sdk(client: httpx.AsyncClient) -> openai.AsyncOpenAI:
+    return asking.sdk(client)
 
 
 ITEMS: Any = [

@@ -22,7 +22,7 @@ from gateway.providers import PROVIDERS
 from gateway.settings import MODALITIES, Settings
 from shared.errors import UpstreamFailed
 from shared.faces import Cutout, Placement, compose, cut_out, save_cutout
-from tests.contract.test_files import sdk
+from tests.contract.asking import sdk
 from tests.contract.upstream import KEY, serving
 from tests.contract.upstream_images import IMAGE_MODELS, ImageScript, picture
 

@@ -10,19 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.keys import KeyStore
+from tests.contract.asking import sdk
 
 LINES = b'{"a": 1}\n{"a": 2}\n'
-
-
-def sdk(client: httpx.AsyncClient, secret: str = "none") -> openai.AsyncOpenAI:
-    http: Any = client
-    return openai.AsyncOpenAI(
-        api_key=secret,
-        base_url="http://gateway/v1",
-        http_client=http,
-        max_retries=0,
-        _strict_response_validation=True,
-    )
 
 
 @pytest.fixture

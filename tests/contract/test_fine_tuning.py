@@ -21,6 +21,7 @@ from shared.errors import NotFound
 from shared.jobs.desk import Desk
 from shared.jobs.routes import router
 from shared.settings import SharedSettings
+from tests.contract.asking import asking, sdk
 from tests.contract.upstream import MODELS, Script, service, serving
 from tests.fakes.process import openai_server
 
@@ -76,21 +77,8 @@ def gateway(provider: str, tmp_path: Path) -> Iterator[FastAPI]:
 
 @pytest.fixture
 async def http(gateway: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(gateway, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=30)
-    async with client, gateway.router.lifespan_context(gateway):
+    async with asking(gateway) as client:
         yield client
-
-
-def sdk(http: httpx.AsyncClient, secret: str = "none") -> openai.AsyncOpenAI:
-    client: Any = http
-    return openai.AsyncOpenAI(
-        api_key=secret,
-        base_url="http://gateway/v1",
-        http_client=client,
-        max_retries=0,
-        _strict_response_validation=True,
-    )
 
 
 @pytest.fixture

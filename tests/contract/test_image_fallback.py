@@ -1,13 +1,12 @@
 """MODEL_FALLBACK for images: the other provider makes them while the first is down or overloaded."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from gateway.adapters.fallback import HEADER
@@ -55,14 +54,6 @@ def app(provider: str, script: ImageScript, other: ImageScript, tmp_path: Path) 
             model_fallback=other.provider,
         )
         yield create_gateway(settings, httpx.MockTransport(both["openai"].router().async_handler))
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
-    async with client, app.router.lifespan_context(app):
-        yield client
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -5,7 +5,7 @@ import base64
 import io
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from gateway.main import create_gateway
 from gateway.providers import PROVIDERS
 from gateway.settings import MODALITIES, Settings
-from tests.contract.test_files import sdk
+from tests.contract.asking import asking, sdk
 from tests.contract.upstream import KEY, serving
 from tests.contract.upstream_images import IMAGE_MODELS, SHOWN, ImageScript, picture
 
@@ -66,14 +66,6 @@ def app(
             **{"upstream_timeout_s": 1.0, **more},
         )
         yield create_gateway(settings, httpx.MockTransport(both["openai"].router().async_handler))
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
-    async with client, app.router.lifespan_context(app):
-        yield client
 
 
 @pytest.fixture
@@ -375,6 +367,5 @@ class TestLimits:
 
 async def test_without_an_image_service_images_are_not_offered(tmp_path: Path) -> None:
     app = create_gateway(Settings(data_dir=tmp_path, modalities={"text": MODALITIES["text"](urls=("http://x",))}))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with asking(app) as client:
         check_error(await client.post(GENERATE, json=CUP), 400, None, "unsupported_by_provider")

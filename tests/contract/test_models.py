@@ -4,7 +4,7 @@ import httpx
 import openai
 import pytest
 
-from tests.contract.test_files import sdk
+from tests.contract.asking import sdk
 from tests.contract.upstream import MODELS, Script
 
 

@@ -1,7 +1,7 @@
 """/api/v1/multimodal over either provider: what is made lies in files of the key's."""
 
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,6 @@ def app(provider: str, script: ImageScript, tmp_path: Path) -> Iterator[FastAPI]
             openai_base_url="https://api.openai.test/v1",
         )
         yield create_gateway(settings, httpx.MockTransport(script.router().async_handler))
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=20)
-    async with client, app.router.lifespan_context(app):
-        yield client
 
 
 async def test_a_picture_is_made_listed_fetched_and_deleted(

@@ -1,6 +1,5 @@
 """The Responses API over every provider, by OpenAI's own client, which holds every answer to its types."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ from gateway.responses.chat_body import chat_body
 from gateway.responses.items import to_messages
 from shared.errors import InvalidRequest
 from shared.wire.responses import ResponseRequest
+from tests.contract import asking
 from tests.contract.upstream import MODELS, WORDS, Script
 
 SAID = "".join(WORDS)
@@ -21,14 +21,8 @@ TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}, "stri
 
 
 @pytest.fixture
-async def sdk(client: httpx.AsyncClient) -> AsyncIterator[openai.AsyncOpenAI]:
-    yield openai.AsyncOpenAI(
-        base_url="http://gateway/v1",
-        api_key="none",
-        http_client=client,  # pyright: ignore[reportArgumentType]
-        max_retries=0,
-        _strict_response_validation=True,
-    )
+def sdk(client: httpx.AsyncClient) -> openai.AsyncOpenAI:
+    return asking.sdk(client)
 
 
 async def test_an_answer_is_kept_and_can_be_deleted(sdk: openai.AsyncOpenAI, script: Script, provider: str) -> None:

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from openai.types import Upload
 
 from gateway.keys import KeyStore
-from tests.contract.test_files import check_error, on_disk, sdk
+from tests.contract.asking import sdk
+from tests.contract.test_files import check_error, on_disk
 
 PIECES = [b"x" * 70_000, b"y" * 30_000, b"z"]
 WHOLE = b"".join(PIECES)
