@@ -1,14 +1,13 @@
 """The models of all modalities as one list: what a name means is asked of each in turn."""
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from gateway.modality import Catalog
 from gateway.names import ModelNames, merged, own
-from shared.errors import NotFound, NotReady, Overloaded, ServiceError, UnsupportedByProvider, UpstreamFailed
+from gateway.together import ask_who_is_there
+from shared.errors import NotFound, UnsupportedByProvider
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -24,24 +23,19 @@ class Part(Protocol):
     async def resolve(self, name: object) -> str: ...
 
 
-async def list_models(offered: Mapping[str, Part]) -> list[Json]:
-    """OpenAI's model objects under their merged names. A service that is away is left out while another answers.
+async def list_models(offered: Mapping[str, Part]) -> Json:
+    """OpenAI's model objects under their merged names. A service that is away is named in `unavailable` instead.
 
-    Raises what the first one raised when none does.
+    Raises what the first one raised when none answers.
     """
-    found: dict[str, Json] = {}
-    failed: list[ServiceError] = []
-    for modality, part in _some(offered):
-        try:
-            for model in await part.models.models():
-                id = merged(modality, str(model["id"]))
-                found.setdefault(id, {**model, "id": id})
-        except (UpstreamFailed, NotReady, Overloaded) as error:
-            log.warning("the models of %s are not listed: %s", modality, error)
-            failed.append(error)
-    if len(failed) == len(offered):
-        raise failed[0]
-    return list(found.values())
+    parts = _some(offered)
+    found, rest = await ask_who_is_there({modality: part.models.models() for modality, part in parts}, "the models")
+    models: dict[str, Json] = {}
+    for modality, theirs in found.items():
+        for model in theirs:
+            id = merged(modality, str(model["id"]))
+            models.setdefault(id, {**model, "id": id})
+    return {"object": "list", "data": list(models.values()), **rest}
 
 
 async def ask_owner(offered: Mapping[str, Part], name: str, ask: Callable[[Part, str], Awaitable[Json]]) -> Json:

@@ -121,6 +121,8 @@ ERRORS: tuple[type[ServiceError], ...] = (
     UpstreamTimeout,
     OutOfMemory,
 )
+AWAY = (UpstreamFailed, NotReady, Overloaded)
+"""502, 504, 503 and 429: another may do better, or the same one later. Any other error is an answer."""
 BY_STATUS = {error.status: error for error in ERRORS}
 
 

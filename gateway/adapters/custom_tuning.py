@@ -5,8 +5,10 @@ from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+from gateway.adapters.service import PROBE_TIMEOUT_S
 from gateway.names import own
 from gateway.settings import Settings
+from gateway.together import ask_who_is_there
 from gateway.tuning import Answer, Asker, Verb
 from shared.body import encode
 from shared.errors import NotFound, UpstreamFailed, error_from_body
@@ -47,15 +49,11 @@ class CustomTuning:
 
     async def list_jobs(self, asker: Asker, after: str | None, limit: int, metadata: Mapping[str, str]) -> Answer:
         before = float("inf") if after is None else (await self.get(asker, after))["created_at"]
-        found: list[Answer] = []
-        more = False
-        for service in self.services:
-            own = after if after is not None and service_of(after) == service else None
-            jobs, has_more = await self._older(service, asker, own, limit, metadata, before)
-            found += jobs
-            more |= has_more
-        found.sort(key=lambda job: -job["created_at"])
-        return {"object": "list", "data": found[:limit], "has_more": more or len(found) > limit}
+        asks = {service: self._older(service, asker, after, limit, metadata, before) for service in self.services}
+        pages, rest = await ask_who_is_there(asks, "the jobs")
+        found = sorted((job for jobs, _ in pages.values() for job in jobs), key=lambda job: -job["created_at"])
+        more = len(found) > limit or any(has_more for _, has_more in pages.values())
+        return {"object": "list", "data": found[:limit], "has_more": more, **rest}
 
     async def _older(
         self, service: str, asker: Asker, after: str | None, limit: int, metadata: Mapping[str, str], before: float
@@ -63,10 +61,11 @@ class CustomTuning:
         """Up to `limit` jobs of one service that follow its own job `after`, or were not made later than `before`."""
         found: list[Answer] = []
         more = True
+        after = after if after is not None and service_of(after) == service else None
         while more and len(found) < limit:
             query = {"limit": PAGE, **({"after": after} if after else {})}
             query |= {f"metadata[{name}]": value for name, value in metadata.items()}
-            page = await self._json(service, asker, "GET", f"{JOBS}?{urlencode(query)}")
+            page = await self._json(service, asker, "GET", f"{JOBS}?{urlencode(query)}", timeout_s=PROBE_TIMEOUT_S)
             found += [job for job in page["data"] if job["created_at"] <= before]
             more = page["has_more"]
             after = page["data"][-1]["id"] if page["data"] else None
@@ -104,8 +103,16 @@ class CustomTuning:
     async def _of_job(self, asker: Asker, method: str, id: str, rest: str = "") -> Answer:
         return await self._json(service_of(id), asker, method, f"{JOBS}/{quote(id, safe='')}{rest}")
 
-    async def _json(self, service: str, asker: Asker, method: str, path: str, body: bytes | None = None) -> Answer:
-        reply = await self._send(service, asker, method, path, body)
+    async def _json(
+        self,
+        service: str,
+        asker: Asker,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        reply = await self._send(service, asker, method, path, body, timeout_s)
         try:
             found = await reply.json()
         finally:

@@ -8,12 +8,10 @@ from typing import Any, Generic, TypeVar
 from gateway.modality import Account, Modality
 from gateway.names import ModelNames
 from gateway.text import STREAMED, Body, Text, TextPath
-from shared.errors import NotReady, Overloaded, ServiceError, UpstreamFailed
+from shared.errors import AWAY, ServiceError
 from shared.instrument import add_header
 from shared.logs import note
 
-AWAY = (UpstreamFailed, NotReady, Overloaded)
-"""502, 504, 503 and 429. Any other error is an answer, and would be no better elsewhere."""
 HEADER = "x-fallback-provider"
 log = logging.getLogger(__name__)
 

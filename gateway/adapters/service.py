@@ -9,14 +9,12 @@ import orjson
 
 from gateway.adapters.addresses import Address, Addresses
 from gateway.settings import Settings
-from shared.errors import NotReady, Overloaded, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
+from shared.errors import AWAY, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
 from shared.http import HttpClient, Reply, Unreachable
 from shared.logs import REQUEST_ID
 
 PROBE_TIMEOUT_S = 5.0
 LOAD_TIMEOUT_S = 600.0
-ELSEWHERE = (UpstreamFailed, NotReady, Overloaded)
-"""What another address may do better; but a timeout, after which nobody would wait as long again."""
 MOST_FAILURES = 2
 """A request that makes services fail must not go round all of them. Those that cannot be reached do not count."""
 
@@ -127,7 +125,7 @@ class Service:
             except Unreachable as error:
                 self.addresses.lose(address)
                 lost.append(error)
-            except ELSEWHERE as error:
+            except AWAY as error:  # a timeout too, but nobody would wait as long again
                 failed.append(error)
                 if isinstance(error, UpstreamTimeout) or len(failed) == MOST_FAILURES:
                     break

@@ -21,7 +21,7 @@ from gateway.batches.desk import COUNTS, ERRORS, EXPIRED, INPUT, OUTPUT, WINDOW_
 from gateway.batches.lines import Line, answered, problems, read_lines, refused, requests
 from gateway.keys import CALLER, Key
 from gateway.text import Text, TextPath
-from shared.errors import NotReady, Overloaded, ServiceError, UpstreamFailed
+from shared.errors import AWAY, ServiceError
 from shared.jobs import rules
 from shared.jobs.job import Change, Job, Rule
 from shared.logs import REQUEST_ID
@@ -32,8 +32,6 @@ SIDE_BY_SIDE = 8
 """Requests of one batch: enough to fill a service's batch, too few to fill its queue."""
 LOOK_EVERY_S = 0.5
 STORE_AWAY_S = 5.0
-LATER = (Overloaded, NotReady, UpstreamFailed)
-"""A batch has time: these are asked again."""
 PAUSES_S = (0.5, 2.0, 8.0, 30.0)
 OUTPUT_LIMIT_BYTES = 1 << 40
 
@@ -170,7 +168,7 @@ class BatchRunner:
         for pause_s in PAUSES_S:
             try:
                 return await self.offered_text().answer(path, line.body)
-            except LATER as error:
+            except AWAY as error:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(run.halt.wait(), max(pause_s, error.retry_after_s or 0))
                 if run.stopped:

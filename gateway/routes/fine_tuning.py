@@ -67,7 +67,7 @@ async def create(request: Request, body: JobRequest, tuning: Offered, who: Who) 
 
 @router.get("", response_model=None, responses={200: {"model": JobList}}, openapi_extra={"parameters": [METADATA]})
 async def list_jobs(request: Request, tuning: Offered, who: Who, after: After = None, limit: Limit = 20) -> Answer:
-    """Newest first; `metadata[name]=value` chooses."""
+    """Newest first; `metadata[name]=value` chooses. `unavailable` names services that did not answer, if any."""
     return await tuning.list_jobs(who, after, limit, read_labels(request.query_params.multi_items()))
 
 

@@ -20,8 +20,11 @@ Offered = Annotated[dict[str, Part], Depends(offered)]
 
 @router.get("", response_model=None, responses={200: {"model": ModelList}})
 async def get_models(parts: Offered) -> Json:
-    """All models, as the providers name them; a service's `starter` is `starter-image` and so on, but text's."""
-    return {"object": "list", "data": await list_models(parts)}
+    """All models, as the providers name them; a service's `starter` is `starter-image` and so on, but text's.
+
+    While a service does not answer, the list is without its models and names it in `unavailable`.
+    """
+    return await list_models(parts)
 
 
 @router.get("/{model:path}/versions", response_model=None, responses={200: {"model": ModelVersionList}})
