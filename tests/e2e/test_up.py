@@ -25,7 +25,7 @@ def child(suite: Suite, module: str) -> psutil.Process:
     return next(one for one in children(suite) if module in one.cmdline())
 
 
-def wait_for(what: Callable[[], bool], suite: Suite, seconds: float = 60) -> None:
+def wait_for(what: Callable[[], bool], suite: Suite, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, suite.log
