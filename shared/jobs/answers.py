@@ -68,7 +68,7 @@ def _estimate(place: Path) -> int | None:
     return int(told[-1]["time"] + told[-1]["seconds_left"]) if told else None
 
 
-SHOWN = ("images", "sounds")
+SAMPLES = ("images", "sounds")
 """What a trainer's message may hold besides words."""
 
 
@@ -91,7 +91,7 @@ def _from_note(id: str, note: Note) -> JobEvent:
 def _from_line(id: str, line: dict[str, Any]) -> JobEvent:
     created = int(line["time"])
     if line.get("type") == "message":
-        shown = {name: line[name] for name in SHOWN if name in line} or None
+        shown = {name: line[name] for name in SAMPLES if name in line} or None
         return JobEvent(
             id=id, created_at=created, level=line["level"], message=line["message"], data=shown, type="message"
         )
