@@ -17,7 +17,7 @@ from ml_audio.models.recogniser import Recogniser
 from ml_audio.parity import same_hearing
 from ml_audio.settings import AudioSettings
 from ml_audio.trainers.losses import CTCLoss
-from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, find_base, indexed, name_of, quantisation
+from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, card_of, find_base, indexed, name_of, quantisation
 from shared.errors import InvalidRequest
 from shared.training import lora
 from shared.training.folder import finish, prepare_folder
@@ -72,14 +72,8 @@ def main(args: Args, settings: AudioSettings) -> str:
         model = lora.attach(model, base.name, args.rank, args.alpha, args.dropout, task=None)
         recogniser.model = model
     state = Run(by_rows(args), CTCLoss(model).train(), train, validation, folder).start()
-    card = {
-        "service": "audio",
-        "trainer": "recogniser",
-        "dataset_sha256": dataset.sha256,
-        "clips": len(dataset.train),
-        "skipped": dataset.skipped,
-        **({"base": base.version or base.name} if args.rank else {}),
-    }
+    adapts = {"base": base.version or base.name} if args.rank else {}
+    card = card_of("recogniser", dataset, skipped=dataset.skipped, **adapts)
     save = partial(lora.save, model) if args.rank else recogniser.save_pretrained
     check = same_hearing(recogniser, dataset, card, partial(_open, base.folder, args.quantize) if args.rank else None)
     return finish(args, settings.data_dir, name, folder, state, save, card, check)

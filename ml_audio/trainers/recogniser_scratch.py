@@ -20,7 +20,7 @@ from ml_audio.parity import same_hearing
 from ml_audio.settings import AudioSettings
 from ml_audio.spoken import words
 from ml_audio.trainers.losses import CTCLoss, HeardLoss
-from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, indexed, name_of
+from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, card_of, indexed, name_of
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
 
@@ -51,13 +51,7 @@ def main(args: Args, settings: AudioSettings) -> str:
         recogniser.words = WordList(frequencies(json.loads(args.words.read_text())))
     loss, train, validation = _learn(recogniser, dataset, args)
     state = Run(by_rows(args), loss.train(), train, validation, folder).start()
-    card = {
-        "service": "audio",
-        "trainer": "recogniser-scratch",
-        "dataset_sha256": dataset.sha256,
-        "clips": len(dataset.train),
-        "parameters": recogniser.model.num_parameters(),
-    }
+    card = card_of("recogniser-scratch", dataset, parameters=recogniser.model.num_parameters())
     recogniser.model.to(getattr(torch, args.save_dtype)).float()  # compared as it is saved
     recogniser.model.eval()
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from pydantic import Field
 
+from ml_audio.data.preparing import Dataset
 from ml_audio.settings import AudioSettings
 from ml_audio.sources import Source, Sources
 from shared.errors import InvalidRequest
@@ -43,6 +44,17 @@ def name_of(args: Any, base: str = "") -> str:
     parts = [base, args.dataset[0].stem] if base else [args.dataset[0].stem]
     made = ":".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in parts)
     return args.name or (f"ft:{made}" if base else made)
+
+
+def card_of(trainer: str, dataset: Dataset, **more: Any) -> dict[str, Any]:
+    """What the card of a model that learnt from clips says."""
+    return {
+        "service": "audio",
+        "trainer": trainer,
+        "dataset_sha256": dataset.sha256,
+        "clips": len(dataset.train),
+        **more,
+    }
 
 
 def by_rows(args: TrainingArgs) -> TrainingArgs:

@@ -3,18 +3,16 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ml_audio.data.preparing import prepare, sounding
-from ml_audio.data.speaking import SoundRows, scale_of
+from ml_audio.data.preparing import Dataset
+from ml_audio.data.speaking import scale_of
 from ml_audio.models.vocoder import Vocoder, VocoderConfig
 from ml_audio.settings import AudioSettings
 from ml_audio.trainers.losses import spectral_loss
-from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, name_of
-from shared.training.folder import finish, prepare_folder
-from shared.training.loop import Run
+from ml_audio.trainers.sounds import Begun, learn
+from ml_audio.trainers.starting import QUICK, ClipArgs
 
 
 class Args(ClipArgs):
@@ -42,29 +40,12 @@ class SoundLoss(nn.Module):
 
 
 def main(args: Args, settings: AudioSettings) -> str:
-    name = name_of(args)
-    folder = prepare_folder(args, settings.data_dir, name)
-    dataset = prepare(args, folder, sounding, "sounding")
-    torch.manual_seed(args.seed)
-    if args.init:
-        vocoder = Vocoder.from_pretrained(args.init)
-    else:
-        scale = scale_of(dataset.shards, dataset.train)
-        vocoder = Vocoder(VocoderConfig(scale, channels=args.channels, hidden=args.hidden, layers=args.layers))
-    scale = vocoder.config.scale
-    train, validation = (
-        SoundRows(dataset.shards, places, scale, args.crop, args.batch_size)
-        for places in (dataset.train, dataset.validation)
-    )
-    state = Run(by_rows(args), SoundLoss(vocoder).train(), train, validation, folder).start()
-    card = {
-        "service": "audio",
-        "trainer": "vocoder-scratch",
-        "dataset_sha256": dataset.sha256,
-        "clips": len(dataset.train),
-    }
+    def begin(dataset: Dataset) -> Begun:
+        if args.init:
+            vocoder = Vocoder.from_pretrained(args.init)
+        else:
+            scale = scale_of(dataset.shards, dataset.train)
+            vocoder = Vocoder(VocoderConfig(scale, channels=args.channels, hidden=args.hidden, layers=args.layers))
+        return vocoder, SoundLoss(vocoder), vocoder.config.scale
 
-    def save(target: Path) -> None:
-        vocoder.half().save_pretrained(target)
-
-    return finish(args, settings.data_dir, name, folder, state, save, card)
+    return learn(args, settings, "vocoder-scratch", begin)

@@ -19,7 +19,7 @@ from ml_audio.parity import same_speaking
 from ml_audio.settings import AudioSettings
 from ml_audio.trainers.losses import VoiceLoss
 from ml_audio.trainers.samples import speech
-from ml_audio.trainers.starting import LAYERS, QUICK, ClipArgs, by_rows, find_base, name_of, quantisation
+from ml_audio.trainers.starting import LAYERS, QUICK, ClipArgs, by_rows, card_of, find_base, name_of, quantisation
 from shared.errors import InvalidRequest
 from shared.training import lora
 from shared.training.folder import finish, prepare_folder
@@ -63,14 +63,8 @@ def main(args: Args, settings: AudioSettings) -> str:
     )
     show = speech(voice, loss, args.speaker)
     state = Run(by_rows(args), loss.train(), train, validation, folder, show=show).start()
-    card = {
-        "service": "audio",
-        "trainer": "voice",
-        "dataset_sha256": dataset.sha256,
-        "clips": len(dataset.train),
-        "skipped": dataset.skipped,
-        **({"base": base.version or base.name} if args.rank else {}),
-    }
+    adapts = {"base": base.version or base.name} if args.rank else {}
+    card = card_of("voice", dataset, skipped=dataset.skipped, **adapts)
     save = partial(lora.save, voice.acoustic) if args.rank else voice.save_pretrained
     check = same_speaking(voice, dataset, card, partial(_open, base.folder, args.quantize) if args.rank else None)
     return finish(args, settings.data_dir, name, folder, state, save, card, check)

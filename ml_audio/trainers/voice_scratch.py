@@ -22,7 +22,7 @@ from ml_audio.settings import AudioSettings
 from ml_audio.sources import Sources
 from ml_audio.trainers.losses import VoiceLoss
 from ml_audio.trainers.samples import speech
-from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, indexed, name_of
+from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, card_of, indexed, name_of
 from shared.errors import InvalidRequest
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
@@ -60,13 +60,7 @@ def main(args: Args, settings: AudioSettings) -> str:
     )
     loss = VoiceLoss(voice.acoustic)
     state = Run(by_rows(args), loss.train(), train, validation, folder, show=speech(voice, loss)).start()
-    card = {
-        "service": "audio",
-        "trainer": "voice-scratch",
-        "dataset_sha256": dataset.sha256,
-        "clips": len(dataset.train),
-        "parameters": voice.acoustic.num_parameters(),
-    }
+    card = card_of("voice-scratch", dataset, parameters=voice.acoustic.num_parameters())
     voice.acoustic.to(getattr(torch, args.save_dtype)).float().eval()  # compared as it is saved
 
     def save(target: Path) -> None:

@@ -1,21 +1,18 @@
 """A WaveNet from random weights: recordings sample by sample, given their spectrograms, so that it can be a vocoder."""
 
-from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ml_audio.data.preparing import prepare, sounding
-from ml_audio.data.speaking import SoundRows, scale_of
+from ml_audio.data.preparing import Dataset
+from ml_audio.data.speaking import scale_of
 from ml_audio.models.spectrogram import BINS, HOP
 from ml_audio.models.wavenet import WaveNet, WaveNetConfig, compress
 from ml_audio.settings import AudioSettings
-from ml_audio.trainers.starting import QUICK, ClipArgs, by_rows, name_of
-from shared.training.folder import finish, prepare_folder
-from shared.training.loop import Run
+from ml_audio.trainers.sounds import Begun, learn
+from ml_audio.trainers.starting import QUICK, ClipArgs
 
 
 class Args(ClipArgs):
@@ -48,26 +45,9 @@ class SampleLoss(nn.Module):
 
 
 def main(args: Args, settings: AudioSettings) -> str:
-    name = name_of(args)
-    folder = prepare_folder(args, settings.data_dir, name)
-    dataset = prepare(args, folder, sounding, "sounding")
-    torch.manual_seed(args.seed)
-    sizes = {field: getattr(args, field) for field in ("residual", "skip", "cycle", "cycles")}
-    wavenet = WaveNet(WaveNetConfig(**sizes, condition=BINS if args.conditioned else 0, hop=HOP))
-    scale = scale_of(dataset.shards, dataset.train)
-    train, validation = (
-        SoundRows(dataset.shards, places, scale, args.crop, args.batch_size)
-        for places in (dataset.train, dataset.validation)
-    )
-    state = Run(by_rows(args), SampleLoss(wavenet).train(), train, validation, folder).start()
-    card = {
-        "service": "audio",
-        "trainer": "wavenet-scratch",
-        "dataset_sha256": dataset.sha256,
-        "clips": len(dataset.train),
-    }
+    def begin(dataset: Dataset) -> Begun:
+        sizes = {field: getattr(args, field) for field in ("residual", "skip", "cycle", "cycles")}
+        wavenet = WaveNet(WaveNetConfig(**sizes, condition=BINS if args.conditioned else 0, hop=HOP))
+        return wavenet, SampleLoss(wavenet), scale_of(dataset.shards, dataset.train)
 
-    def save(target: Path) -> None:
-        wavenet.half().save_pretrained(target)
-
-    return finish(args, settings.data_dir, name, folder, state, save, card)
+    return learn(args, settings, "wavenet-scratch", begin)
