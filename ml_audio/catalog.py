@@ -52,6 +52,7 @@ FAMILIES: dict[str, Family] = {
     "fastspeech2_conformer_with_hifigan": Family("speech", "ml_audio.speaking.fastspeech2"),
     "vits": Family("speech", "ml_audio.speaking.vits"),
     "speecht5": Family("speech", "ml_audio.speaking.speecht5"),
+    "bark": Family("speech", "ml_audio.speaking.bark"),
     "llama": Family("music", "ml_audio.composing.notes"),  # of notes: text's Llamas lack the vocabulary
     "musicgen": Family("music", "ml_audio.composing.musicgen"),
     "wav2vec2": Family("recogniser", "ml_audio.hearing.ctc"),

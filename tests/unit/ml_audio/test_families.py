@@ -46,7 +46,7 @@ def test_a_voice_speaks(speaker: Speaker) -> None:
     assert samples.ndim == 1 and samples.dtype == np.float32 and np.isfinite(samples).all()
     assert len(samples) and speaker.sample_rate_hz >= 8_000 and speaker.limit >= 100
     np.testing.assert_array_equal(samples, say(speaker))
-    assert all(len(say(speaker, voice=voice)) for voice in speaker.voices)
+    assert all(len(say(speaker, voice=voice)) for voice in speaker.voices[:2])
 
 
 def test_speed_changes_the_length(speaker: Speaker) -> None:

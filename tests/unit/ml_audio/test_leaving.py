@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ml_audio.asked import SoundAsked
+from ml_audio.asked import SoundAsked, Speech
 from ml_audio.composing.composer import Piece
 from ml_audio.engine import Engine
 
@@ -17,7 +17,17 @@ async def compose(engine: Engine, duration_s: float) -> None:
     assert len(made.samples) == duration_s * made.sample_rate_hz
 
 
-@pytest.mark.parametrize(("family", "ask", "long", "short"), [("musicgen", compose, 300.0, 1.0)])
+async def speak(engine: Engine, text: str) -> None:
+    assert [piece async for piece in engine.speak(Speech(text))]
+
+
+@pytest.mark.parametrize(
+    ("family", "ask", "long", "short"),
+    [
+        ("musicgen", compose, 300.0, 1.0),
+        ("bark", speak, "one sentence of several words comes first. " * 2000, "hello"),
+    ],
+)
 async def test_a_request_without_a_client_ends(
     start: Callable[..., Engine],
     save_model: Callable[..., Path],

@@ -13,7 +13,7 @@ from ml_audio.models import voice as voices
 from ml_audio.models.pronouncer import Pronouncer, PronouncerConfig
 from ml_audio.models.spectrogram import Scale
 from ml_audio.models.vocoder import Vocoder, VocoderConfig
-from ml_audio.speaking import speecht5, vits
+from ml_audio.speaking import bark, speecht5, vits
 
 LETTERS = "_ abcdefghijklmnopqrstuvwxyz'-"
 CTC_LETTERS = "|'ABCDEFGHIJKLMNOPQRSTUVWX"
@@ -176,7 +176,28 @@ def save_musicgen(folder: Path, **config: Any) -> None:
     save_letters(folder, eos_token="</s>")
 
 
+def save_bark(folder: Path, **config: Any) -> None:
+    from transformers import BarkConfig, BarkModel
+
+    model = BarkModel(BarkConfig(**{**bark.TINY, **config}))
+    fill_codebooks(model.codec_model)
+    semantic = {
+        "eos_token_id": 20, "max_new_tokens": 16, "text_encoding_offset": 24, "text_pad_token": 98,
+        "semantic_infer_token": 99, "semantic_vocab_size": 20, "max_input_semantic_length": 128, "do_sample": True,
+    }  # fmt: skip
+    coarse = {
+        "coarse_semantic_pad_token": 52, "coarse_infer_token": 54, "max_coarse_input_length": 32,
+        "max_coarse_history": 48, "sliding_window_len": 20, "do_sample": True,
+    }  # fmt: skip
+    fine = {"max_fine_history_length": 16, "max_fine_input_length": 32, "n_fine_codebooks": 4, "temperature": 0.5}
+    how = {"semantic_config": semantic, "coarse_acoustics_config": coarse, "fine_acoustics_config": fine}
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").write_text(json.dumps(how | {"codebook_size": 16, "sample_rate": 8000}))
+    save_letters(folder)
+
+
 SAVE = {
+    "bark": save_bark,
     "llama": save_music,
     "musicgen": save_musicgen,
     "vits": save_vits,
