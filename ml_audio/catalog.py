@@ -19,6 +19,8 @@ Kind = Literal["speech", "recogniser", "music"]
 SHORT_NAMES = {
     "mms-tts-eng": "facebook/mms-tts-eng",
     "speecht5": "microsoft/speecht5_tts",
+    "csm-1b": "sesame/csm-1b",
+    "dia-1.6b": "nari-labs/Dia-1.6B-0626",
     "fastspeech2": "espnet/fastspeech2_conformer_with_hifigan",
     "whisper-tiny": "openai/whisper-tiny",
     "whisper-base": "openai/whisper-base",
@@ -53,6 +55,8 @@ FAMILIES: dict[str, Family] = {
     "vits": Family("speech", "ml_audio.speaking.vits"),
     "speecht5": Family("speech", "ml_audio.speaking.speecht5"),
     "bark": Family("speech", "ml_audio.speaking.bark"),
+    "csm": Family("speech", "ml_audio.speaking.csm"),
+    "dia": Family("speech", "ml_audio.speaking.dia"),
     "llama": Family("music", "ml_audio.composing.notes"),  # of notes: text's Llamas lack the vocabulary
     "musicgen": Family("music", "ml_audio.composing.musicgen"),
     "wav2vec2": Family("recogniser", "ml_audio.hearing.ctc"),

@@ -73,10 +73,16 @@ class Engine:
                 raise InvalidRequest("there is nothing in the text that this voice could say", param="input")
 
     async def _who(self, wanted: Speech) -> Source:
-        """The model that speaks. A voice that it does not have may be a model of its own: a trained one."""
-        source = self.sources.find(wanted.model or self.default)
+        """The model that speaks: the one that was asked for, or that a voice of clips was made for.
+
+        A voice that it does not have may be a model of its own: a trained one.
+        """
         name = wanted.voice
-        if not name or is_own(name) or name in OPENAI_VOICES:
+        if name and is_own(name):
+            own = await asyncio.to_thread(self.voices.get, name)
+            return self.sources.find(wanted.model or own.model or self.default)
+        source = self.sources.find(wanted.model or self.default)
+        if not name or name in OPENAI_VOICES:
             return source
         resident = await self.pool.load(source)
         if name in getattr(resident.model, "voices", ()):
@@ -92,11 +98,12 @@ class Engine:
         async with self.pool.lease(source) as resident:
             return source, of_kind(resident, "speech").voices
 
-    async def check_imitation(self, model: str | None, has_words: bool) -> None:
-        """Raises InvalidRequest when the model does not speak as a clip does."""
-        clip = Clip(np.zeros(0, np.float32), RATE_HZ, "words" if has_words else "")
-        async with self.pool.lease(self.sources.find(model or self.default)) as resident:
+    async def check_imitation(self, model: str | None, clip: Clip) -> str:
+        """The name of the model that will speak as `clip` does. Raises InvalidRequest when it does not."""
+        source = self.sources.find(model or self.default)
+        async with self.pool.lease(source) as resident:
             of_kind(resident, "speech").check(Utterance("words", clip=clip))
+        return source.name
 
     async def compose(self, wanted: SoundAsked) -> Made:
         """Music by a model, or effects."""

@@ -31,36 +31,35 @@ class OwnVoice:
     model: str | None = None
 
 
+def read_clips(sounds: list[bytes], transcripts: list[str]) -> Clip:
+    """What was recorded, one behind the other. Raises InvalidRequest or TooLarge for what cannot be used."""
+    if transcripts and len(transcripts) != len(sounds):
+        raise InvalidRequest(f"there are {len(sounds)} clips and {len(transcripts)} transcripts", param="transcripts")
+    if not sounds:
+        raise InvalidRequest("there are no clips", param="audio_sample")
+    samples = np.concatenate([read_mono(sound, RATE_HZ, LONGEST_S, "audio_sample") for sound in sounds])
+    seconds = len(samples) / RATE_HZ
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise InvalidRequest(
+            f"the clips have {seconds:.1f} s; {SHORTEST_S:g} to {LONGEST_S:g} s are needed", param="audio_sample"
+        )
+    return Clip(samples, RATE_HZ, " ".join(" ".join(transcripts).split()))
+
+
 class VoiceStore:
     """One folder per voice: `voice.json` and `clip.wav`, renamed into place when it is whole."""
 
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / "voices"
 
-    def create(
-        self, name: str, sounds: list[bytes], transcripts: list[str], consent: str | None, model: str | None
-    ) -> OwnVoice:
-        """Raises InvalidRequest or TooLarge for clips that cannot be used."""
-        if transcripts and len(transcripts) != len(sounds):
-            raise InvalidRequest(
-                f"there are {len(sounds)} clips and {len(transcripts)} transcripts", param="transcripts"
-            )
-        if not sounds:
-            raise InvalidRequest("there are no clips", param="audio_sample")
-        clips = [read_mono(sound, RATE_HZ, LONGEST_S, "audio_sample") for sound in sounds]
-        samples = np.concatenate(clips)
-        seconds = len(samples) / RATE_HZ
-        if not SHORTEST_S <= seconds <= LONGEST_S:
-            raise InvalidRequest(
-                f"the clips have {seconds:.1f} s; {SHORTEST_S:g} to {LONGEST_S:g} s are needed", param="audio_sample"
-            )
-        voice = OwnVoice(f"voice_{new_id('')}", name, int(time.time()), " ".join(transcripts).strip(), consent, model)
+    def create(self, name: str, clip: Clip, consent: str | None, model: str) -> OwnVoice:
+        voice = OwnVoice(f"voice_{new_id('')}", name, int(time.time()), clip.transcript, consent, model)
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f".{voice.id}"
         try:
             draft.mkdir()
             (draft / "voice.json").write_text(json.dumps(asdict(voice)))
-            (draft / "clip.wav").write_bytes(encode(samples, RATE_HZ, "wav"))
+            (draft / "clip.wav").write_bytes(encode(clip.samples, clip.sample_rate_hz, "wav"))
             draft.rename(self.folder / voice.id)
         finally:
             shutil.rmtree(draft, ignore_errors=True)

@@ -68,6 +68,29 @@ def refuse_clip(utterance: Utterance, family: str) -> None:
         )
 
 
+def require_words(clip: Clip, family: str) -> None:
+    if not clip.transcript:
+        raise InvalidRequest(
+            f"{family} needs the words of the clips that it speaks on from: make the voice with `transcripts`",
+            param="transcripts",
+        )
+
+
+def refuse_long_clip(clip: Clip, family: str) -> InvalidRequest:
+    """Where a clip and its words leave no room for a sentence."""
+    seconds = len(clip.samples) / clip.sample_rate_hz
+    return InvalidRequest(
+        f"{family} cannot speak on from {seconds:.1f} s in {len(clip.transcript)} characters: send some ten seconds",
+        param="voice",
+        code="voice_too_long",
+    )
+
+
+def lasting_s(characters: int) -> float:
+    """How long so much text lasts when it is said slowly. A voice that takes twice as long has lost its way."""
+    return 1.0 + characters / 12
+
+
 @contextlib.contextmanager
 def dice(seed: int) -> Iterator[None]:
     """The block draws its random numbers from `seed`; one at a time, since torch has one generator for all threads."""

@@ -233,7 +233,7 @@ class VoiceRequest(Wire):
     name: str = Field(min_length=1, max_length=100)
     consent: str | None = Field(None, max_length=200)
     model: str | None = Field(None, description="which speaks with it; the default voice's unless said otherwise")
-    transcripts: list[Annotated[str, Field(max_length=4096)]] = Field(
+    transcripts: Annotated[list[Annotated[str, Field(max_length=4096)]], BeforeValidator(_as_list)] = Field(
         default_factory=list[str], description="what is said in each clip, in the same order"
     )
     type: Literal["audio_sample"] | None = None

@@ -11,6 +11,8 @@ from ml_audio.asked import SoundAsked, Speech
 from ml_audio.composing.composer import Piece
 from ml_audio.engine import Engine
 
+SPEAK_ON = ("bark", "csm", "dia")
+
 
 async def compose(engine: Engine, duration_s: float) -> None:
     made = await engine.compose(SoundAsked(Piece("calm", duration_s)))
@@ -25,7 +27,7 @@ async def speak(engine: Engine, text: str) -> None:
     ("family", "ask", "long", "short"),
     [
         ("musicgen", compose, 300.0, 1.0),
-        ("bark", speak, "one sentence of several words comes first. " * 2000, "hello"),
+        *((family, speak, "one sentence of several words comes first. " * 2000, "hi") for family in SPEAK_ON),
     ],
 )
 async def test_a_request_without_a_client_ends(

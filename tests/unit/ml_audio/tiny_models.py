@@ -13,7 +13,7 @@ from ml_audio.models import voice as voices
 from ml_audio.models.pronouncer import Pronouncer, PronouncerConfig
 from ml_audio.models.spectrogram import Scale
 from ml_audio.models.vocoder import Vocoder, VocoderConfig
-from ml_audio.speaking import bark, speecht5, vits
+from ml_audio.speaking import bark, csm, dia, speecht5, vits
 
 LETTERS = "_ abcdefghijklmnopqrstuvwxyz'-"
 CTC_LETTERS = "|'ABCDEFGHIJKLMNOPQRSTUVWX"
@@ -158,10 +158,11 @@ def save_letters(folder: Path, **special: str) -> Any:
     return tokenizer
 
 
-def fill_codebooks(encodec: Any) -> None:
+def fill_codebooks(codec: Any) -> None:
     """They begin as zeros, with which all codes sound alike."""
-    for layer in encodec.quantizer.layers:
-        layer.codebook.embed.normal_()
+    for name, buffer in codec.named_buffers():
+        if name.endswith(("codebook.embed", "codebook.embed_sum")):
+            buffer.normal_()
 
 
 def save_musicgen(folder: Path, **config: Any) -> None:
@@ -196,7 +197,36 @@ def save_bark(folder: Path, **config: Any) -> None:
     save_letters(folder)
 
 
+def save_csm(folder: Path, **config: Any) -> None:
+    from transformers import CsmConfig, CsmForConditionalGeneration
+
+    model = CsmForConditionalGeneration(CsmConfig(**{**csm.TINY, **config}))
+    fill_codebooks(model.codec_model)
+    for how in (model.generation_config, model.depth_decoder.generation_config):
+        how.do_sample, how._from_model_config = True, False
+    model.save_pretrained(folder)
+    heard = {"audio_token": "<|AUDIO|>", "audio_eos_token": "<|audio_eos|>"}
+    save_letters(folder, bos_token="<s>", eos_token="</s>", **heard)
+
+
+def save_dia(folder: Path, **config: Any) -> None:
+    from transformers import DacConfig, DacModel, DiaConfig, DiaForConditionalGeneration, DiaTokenizer
+
+    model = DiaForConditionalGeneration(DiaConfig(**{**dia.TINY, **config}))
+    how = model.generation_config
+    how.do_sample, how.guidance_scale, how.top_k, how.temperature = True, 3.0, 50, 1.8
+    model.save_pretrained(folder)
+    codec = DacModel(DacConfig(**dia.TINY_CODEC))
+    for quantizer in codec.quantizer.quantizers:
+        torch.nn.init.normal_(quantizer.codebook.weight)
+        torch.nn.init.normal_(quantizer.out_proj.weight)
+    codec.save_pretrained(folder / "codec")
+    DiaTokenizer().save_pretrained(folder)
+
+
 SAVE = {
+    "csm": save_csm,
+    "dia": save_dia,
     "bark": save_bark,
     "llama": save_music,
     "musicgen": save_musicgen,
