@@ -83,4 +83,5 @@ def train(work: Path, run: Run, starters: Path = STARTERS) -> None:
             limits = ["--epochs", "60", "--max-minutes", f"{training.minutes:g}"]
             run("ml_audio.train", training.method, *options, *limits, *training.options, *places, *resume)
         if training.starter:
-            shutil.copytree(folder / "model", starters / training.starter, dirs_exist_ok=True)
+            card = shutil.ignore_patterns("README.md")  # to be brought up to date by who measured
+            shutil.copytree(folder / "model", starters / training.starter, dirs_exist_ok=True, ignore=card)
