@@ -1,7 +1,8 @@
 """python -m ml_audio.corpus voice|recogniser|lexicon|words OUT [options]: make the starters' training data.
 
-`lexicon` writes one JSON of words and their phonemes, `words` one of how often they are said. A run that was stopped goes on where it was; shards are whole or absent. `--python-docs` adds the sentences of the
-standard library's docstrings to the reading matter, which are read and not kept.
+`lexicon` writes one JSON of words and their phonemes, `words` one of how often they are said, and pairs of them. A run
+that was stopped goes on where it was; shards are whole or absent. `--python-docs` adds the sentences of the standard
+library's docstrings to the reading matter, which are read and not kept.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import json
 import sys
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +29,8 @@ from ml_audio.spoken import words as spoken_words
 
 SHARD = 250
 LONGEST_S = 9.0
+FEW = 3
+"""Pairs that were said less often tell more about the sample than about the language."""
 
 
 def main(argv: list[str]) -> int:
@@ -42,9 +46,7 @@ def main(argv: list[str]) -> int:
     torch.set_num_threads(1)
     texts = Texts(args.text, args.python_docs, args.unseen)
     if args.kind == "words":
-        r = Random("words")
-        counts = Counter(word for _ in range(args.utterances) for word in spoken_words(texts.draw(r)))
-        args.out.write_text(json.dumps(dict(counts.most_common()), indent=0) + "\n")
+        args.out.write_text(json.dumps(count_words(texts, args.utterances), indent=0) + "\n")
         return 0
     espeak, begun = Espeak(), time.monotonic()
     if args.kind == "lexicon":
@@ -57,6 +59,16 @@ def main(argv: list[str]) -> int:
             make_shard(folder, args.kind, texts, espeak, args.unseen, number, min(SHARD, args.utterances))
             print(f"{folder} after {time.monotonic() - begun:.0f} s", flush=True)
     return 0
+
+
+def count_words(texts: "Texts", count: int) -> dict[str, int]:
+    """Of so many sentences: how often each word is said, and each pair that is said `FEW` times and more."""
+    r, words, pairs = Random("words"), Counter[str](), Counter[str]()
+    for _ in range(count):
+        said = spoken_words(texts.draw(r))
+        words.update(said)
+        pairs.update(f"{one} {other}" for one, other in pairwise(["", *said]))
+    return {**dict(words.most_common()), **{pair: many for pair, many in pairs.most_common() if many >= FEW}}
 
 
 def write_lexicon(out: Path, texts: "Texts", espeak: Espeak, count: int) -> None:

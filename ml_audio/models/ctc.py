@@ -6,7 +6,7 @@ CTC: https://www.cs.toronto.edu/~graves/icml_2006.pdf. Shapes: T frames, V lette
 import heapq
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -73,21 +73,29 @@ class WordList:
     """How likely words are, as log-probabilities, and what one costs that is not in the list."""
 
     words: Mapping[str, float]
+    pairs: Mapping[str, float] = field(default_factory=dict[str, float])
+    """ "previous word": of the word behind that one; " word" of one at the beginning."""
     unknown: float = -3.0
     """Log-probability per letter that no word of the list goes on with."""
     bonus: float = 7.0
     """Per word: else few long words would beat many short ones."""
     weight: float = 0.5
     """Of the words against the sound."""
+    unseen: float = -1.0
+    """Added to a word's own log-probability where its pair is not listed (stupid backoff,
+    https://aclanthology.org/D07-1090)."""
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
         return frozenset(word[:end] for word in self.words for end in range(1, len(word) + 1))
 
-    def whole(self, word: str) -> float:
-        """Of a word that has ended."""
-        known = self.words.get(word)
-        return self.weight * (self.bonus + (known if known is not None else -12.0 + self.unknown * len(word)))
+    def whole(self, text: str) -> float:
+        """Of the last word of `text`, which has ended."""
+        rest, _, word = text.rpartition(" ")
+        known = self.pairs.get(f"{rest.rpartition(' ')[2]} {word}")
+        if known is None:
+            known = self.words.get(word, -12.0 + self.unknown * len(word)) + (self.unseen if self.pairs else 0.0)
+        return self.weight * (self.bonus + known)
 
     def part(self, letters: str) -> float:
         """Of a word that may go on."""
@@ -139,7 +147,7 @@ def search(
                 old = grown.get(longer, (NEVER, NEVER))
                 grown[longer] = (old[0], _add(old[1], said))
                 if longer not in ended:
-                    ended[longer] = ended[text] + (listed.whole(text.rpartition(" ")[2]) if letter == " " else 0.0)
+                    ended[longer] = ended[text] + (listed.whole(text) if letter == " " else 0.0)
         best = heapq.nlargest(width, grown, key=lambda text: _add(*grown[text]) + ended[text] + _open(text, listed))
         beams = {text: grown[text] for text in best}
         ended = {text: ended[text] for text in best}
@@ -157,11 +165,21 @@ def _open(text: str, words: WordList) -> float:
 
 
 def _last(text: str, words: WordList) -> float:
-    word = text.rpartition(" ")[2]
-    return words.whole(word) if word and words.weight else 0.0
+    return words.whole(text) if words.weight and text and not text.endswith(" ") else 0.0
 
 
-def frequencies(counts: Mapping[str, int]) -> dict[str, float]:
-    """How often each word was seen -> log-probabilities, the rare ones lifted (square root of the counts)."""
-    total = sum(math.sqrt(count) for count in counts.values())
-    return {word: 0.5 * math.log(count) - math.log(total) for word, count in counts.items() if count > 0}
+def list_words(counts: Mapping[str, int]) -> WordList:
+    """How often each word was seen, and each "word after it", " word" at a beginning: -> their log-probabilities.
+
+    Those of the words are lifted where they are rare (square root of the counts); pairs may be left out.
+    """
+    words = {word: count for word, count in counts.items() if " " not in word and count > 0}
+    total = sum(math.sqrt(count) for count in words.values())
+    pairs = {pair: count for pair, count in counts.items() if " " in pair and count > 0}
+    before = {**words, "": sum(count for pair, count in pairs.items() if pair.startswith(" "))}
+    known = {
+        pair: math.log(count / before[first])
+        for pair, count in pairs.items()
+        if (first := pair.split(" ")[0]) in before
+    }
+    return WordList({word: 0.5 * math.log(count) - math.log(total) for word, count in words.items()}, known)

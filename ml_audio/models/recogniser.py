@@ -155,7 +155,9 @@ def write_words(folder: Path, words: ctc.WordList) -> None:
         "unknown": words.unknown,
         "bonus": words.bonus,
         "weight": words.weight,
+        "unseen": words.unseen,
         "words": {word: round(odds, 2) for word, odds in words.words.items()},
+        "pairs": {pair: round(odds, 2) for pair, odds in words.pairs.items()},
     }
     (folder / WORDS).write_bytes(gzip.compress(json.dumps(about).encode(), mtime=0))
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ml_audio.data.hearing import HeardRows, letters, phoneme_numbers
 from ml_audio.data.preparing import Dataset, heard, prepare
-from ml_audio.models.ctc import WordList, frequencies
+from ml_audio.models.ctc import list_words
 from ml_audio.models.recogniser import ALPHABET, PRESETS, Recogniser, build
 from ml_audio.parity import same_hearing
 from ml_audio.settings import AudioSettings
@@ -30,7 +30,7 @@ class Args(ClipArgs):
 
     preset: Literal["tiny", "starter", "small", "medium", "large"] = Field("small", description="sizes of the network")
     init: Path | None = Field(None, description="begin with this recogniser folder's weights, not at random")
-    words: Path | None = Field(None, description="JSON of words and how often they are said, for the beam")
+    words: Path | None = Field(None, description="JSON of words and pairs and how often they are said, for the beam")
     augment: float = Field(0.7, ge=0, le=1, description="how often a clip is heard with noise, echo or another throat")
     learning_rate: float = Field(2e-3, gt=0, description="at its highest")
     warmup_steps: int = Field(150, ge=0, description="steps until the learning rate is at its highest")
@@ -48,7 +48,7 @@ def main(args: Args, settings: AudioSettings) -> str:
     else:
         recogniser = Recogniser(build(args.preset, len(ALPHABET)), ALPHABET, PRESETS[args.preset]["stride"])
     if args.words:
-        recogniser.words = WordList(frequencies(json.loads(args.words.read_text())))
+        recogniser.words = list_words(json.loads(args.words.read_text()))
     loss, train, validation = _learn(recogniser, dataset, args)
     state = Run(by_rows(args), loss.train(), train, validation, folder).start()
     card = card_of("recogniser-scratch", dataset, parameters=recogniser.model.num_parameters())

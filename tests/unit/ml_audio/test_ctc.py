@@ -67,6 +67,9 @@ def test_a_long_text_is_aligned_too():
     assert placed and [(one.first, one.last) for one in placed] == [(2 * i, 2 * i + 1) for i in range(200)]
 
 
-def test_frequent_words_are_likelier():
-    found = ctc.frequencies({"the": 900, "cat": 9})
-    assert found["the"] > found["cat"] > ctc.WordList(found).whole("zzzz") / 0.5 - 7
+def test_frequent_words_are_likelier_and_more_so_behind_what_they_follow():
+    listed = ctc.list_words({"the": 25, "cat": 9, "cap": 9, " the": 10, "the cat": 9, "gone cat": 4})
+    assert listed.words["the"] > listed.words["cat"] > listed.whole("zzzz") / listed.weight - listed.bonus
+    assert listed.whole("the cat") > listed.whole("the cap") == listed.whole("cat cap")
+    assert listed.pairs[" the"] == 0.0 and "gone cat" not in listed.pairs
+    assert ctc.list_words({"cat": 9}).whole("the cat") == ctc.list_words({"cat": 9}).whole("cat")
