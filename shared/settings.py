@@ -30,6 +30,7 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int
     model: str = Field(
         default="starter", description="loaded at the start: a published name, a short name, a hub repo or a folder"
     )
