@@ -26,7 +26,7 @@ FADE = 0.55
 """Face widths from the inner face within which the shift grows to two thirds."""
 DEFAULT_BLEND = 0.7
 LIGHT_PX = 256
-"""A picture this small tells its light."""
+"""A picture of so many pixels a side tells its light."""
 
 
 def compose(
@@ -43,9 +43,8 @@ def compose(
     behind = whole[placed.where].astype(np.float32)
     person = placed.pixels
     if blend > 0:
-        scale = min(1.0, LIGHT_PX / max(whole.shape))
-        light = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        person = _in_light(placed, behind, light, blend)
+        size = (min(LIGHT_PX, picture.width), min(LIGHT_PX, picture.height))
+        person = _in_light(placed, behind, cv2.resize(whole, size, interpolation=cv2.INTER_AREA), blend)
     alpha = placed.matte[..., None]
     whole[placed.where] = np.clip(person * alpha + behind * (1 - alpha) + 0.5, 0, 255)
     return Image.fromarray(whole)

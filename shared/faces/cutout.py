@@ -43,7 +43,7 @@ def cut_out(photo: Image.Image, index: int | None = None) -> Cutout:
     face = choose_face(photo, index).box
     pixels, face = find_bust(pixels, face)
     matte = _ended(find_matte(pixels, face), face)
-    matte[inner_face(matte.shape[0], matte.shape[1], face, margin=0.06) > 0] = 1
+    matte[inner_face(matte.shape[0], matte.shape[1], face, margin=0.03) > 0] = 1
     own = own_colors(pixels, matte, face)
     rows, columns = np.where(matte.max(1) > 0.02)[0], np.where(matte.max(0) > 0.02)[0]
     inside = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
@@ -102,7 +102,7 @@ def _ended(matte: Floats, face: Box) -> Floats:
         cut = np.where(turned[:, 0] > 0.5)[0]
         if len(cut) > SHORT_CUT * face.width:
             down = (np.arange(len(turned), dtype=np.float32) - cut[0]) / face.width
-            inset = 0.06 * (1 - np.exp(-4 * down)) + 0.03 * down + 0.006 * np.sin(20 * down) * np.minimum(1, 2 * down)
+            inset = 0.03 * (1 - np.exp(-4 * down)) + 0.03 * down + 0.006 * np.sin(20 * down) * np.minimum(1, 2 * down)
             edge = np.where(down >= 0, face.width * inset, -1e4)[:, None]
             turned *= _step(np.arange(turned.shape[1], dtype=np.float32)[None] - edge, face)
     cut = np.where(ended[0] > 0.5)[0]

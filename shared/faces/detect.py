@@ -27,7 +27,13 @@ FLAT = 0.3
 AGREE = 0.4
 """Boxes that share this much (intersection over union) are the same face."""
 FRONTAL = ("frontalface_alt2", "frontalface_default", "frontalface_alt")
-SEARCHED_FROM = 20
+CLOSER = 2.0
+"""Where no face is found it is looked for once more in the photo enlarged by this: the cascades learned from faces of
+20 px and see one that has hardly more only sometimes."""
+SEARCHED_PX = (20, 0)
+"""The narrowest and widest face that is looked for; 0 is any."""
+CLOSER_PX = (28, 64)
+"""The same in the enlarged photo: what is wider would have been seen before."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +49,33 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
 
 def find_faces(photo: Image.Image) -> list[Face]:
     """All faces that look at the camera, the widest first."""
-    return _find(np.asarray(on_white(photo)))
+    grey = _grey(photo)
+    return _faces(grey, _working_scale(grey), SEARCHED_PX)
 
 
-def _find(photo: Pixels) -> list[Face]:
-    scale = min(1.0, WORKING_PX / max(photo.shape[:2]))
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
-    boxes = sorted((box.scaled(1 / scale) for box in _agreed(small)), key=lambda box: -box.width)
-    return [Face(box, _sharpness(grey, box)) for box in boxes]
+def _grey(photo: Image.Image) -> Pixels:
+    return cv2.cvtColor(np.asarray(on_white(photo)), cv2.COLOR_RGB2GRAY)
 
 
-def _agreed(grey: Pixels) -> list[Box]:
+def _faces(grey: Pixels, scale: float, widths_px: tuple[int, int]) -> list[Face]:
+    boxes = [box.scaled(1 / scale) for box in _agreed(_scaled(grey, scale), widths_px)]
+    return [Face(box, _sharpness(grey, box)) for box in sorted(boxes, key=lambda box: -box.width)]
+
+
+def _working_scale(grey: Pixels) -> float:
+    return min(1.0, WORKING_PX / max(grey.shape))
+
+
+def _scaled(grey: Pixels, scale: float) -> Pixels:
+    if scale == 1:
+        return grey
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+
+
+def _agreed(grey: Pixels, widths_px: tuple[int, int]) -> list[Box]:
     """The mean of the boxes that two or three cascades drew around the same place."""
-    seen = [_search(grey, name, 4) for name in FRONTAL]
+    seen = [_search(grey, name, 4, widths_px) for name in FRONTAL]
     agreed: list[Box] = []
     for number, boxes in enumerate(seen):
         for box in boxes:
@@ -71,10 +90,14 @@ def choose_face(photo: Image.Image, index: int | None = None) -> Face:
 
     no_face_found, face_turned, several_faces, face_too_small, face_blurred, face_drawn.
     """
-    pixels = np.asarray(on_white(photo))
-    faces = _find(pixels)
+    grey = _grey(photo)
+    scale = _working_scale(grey)
+    faces = _faces(grey, scale, SEARCHED_PX)
     if not faces:
-        raise _nobody(pixels)
+        _check_profile(_scaled(grey, scale))
+        faces = _faces(grey, CLOSER * scale, CLOSER_PX)
+    if not faces:
+        raise InvalidRequest("no face was found in the picture", param="image", code="no_face_found")
     if index is None and len(faces) > 1:
         raise InvalidRequest(
             f"{len(faces)} faces are in the picture: choose one by `index`, 0 is the widest",
@@ -88,26 +111,22 @@ def choose_face(photo: Image.Image, index: int | None = None) -> Face:
         raise InvalidRequest(
             f"the face is {face.box.width:.0f} px wide; {SMALLEST_PX} are needed", param="image", code="face_too_small"
         )
-    if _flatness(pixels, face.box) > FLAT:
+    if _flatness(grey, face.box) > FLAT:
         raise InvalidRequest("the face is drawn, not photographed", param="image", code="face_drawn")
     if face.sharpness < SHARP:
         raise InvalidRequest("the face is out of focus", param="image", code="face_blurred")
     return face
 
 
-def _nobody(photo: Pixels) -> InvalidRequest:
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    scale = min(1.0, WORKING_PX / max(grey.shape))
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    if any(_search(side, "profileface", 5) for side in (small, cv2.flip(small, 1))):
-        return InvalidRequest(
-            "the face is turned away; it has to look at the camera", param="image", code="face_turned"
-        )
-    return InvalidRequest("no face was found in the picture", param="image", code="no_face_found")
+def _check_profile(grey: Pixels) -> None:
+    """Raises InvalidRequest."""
+    if any(_search(side, "profileface", 5, SEARCHED_PX) for side in (grey, cv2.flip(grey, 1))):
+        raise InvalidRequest("the face is turned away; it has to look at the camera", param="image", code="face_turned")
 
 
-def _search(grey: Pixels, name: str, neighbours: int) -> list[Box]:
-    found = _cascade(name).detectMultiScale(grey, 1.1, neighbours, minSize=(SEARCHED_FROM, SEARCHED_FROM))
+def _search(grey: Pixels, name: str, neighbours: int, widths_px: tuple[int, int]) -> list[Box]:
+    least, most = widths_px
+    found = _cascade(name).detectMultiScale(grey, 1.1, neighbours, minSize=(least, least), maxSize=(most, most))
     return [Box(*map(float, box)) for box in found]
 
 
@@ -122,8 +141,8 @@ def _sharpness(grey: Pixels, box: Box) -> float:
     return float(cv2.Laplacian(face, cv2.CV_64F).var()) * (50 / contrast) ** 2
 
 
-def _flatness(photo: Pixels, box: Box) -> float:
-    face = cv2.cvtColor(_crop(photo, box), cv2.COLOR_RGB2GRAY)
+def _flatness(grey: Pixels, box: Box) -> float:
+    face = _crop(grey, box)
     size = min(FACE_PX, face.shape[0])
     face = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA)
     spread: Floats = cv2.dilate(face, np.ones((3, 3))) - cv2.erode(face, np.ones((3, 3)))

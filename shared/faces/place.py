@@ -12,6 +12,7 @@ from shared.faces.types import Box, Floats
 
 LARGEST_ENLARGEMENT = 2.0
 DEFAULT_SIZE = 0.8
+SMALLEST_FACE_PX = 8
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,13 @@ class Placed:
 
 def place(cutout: Cutout, width: int, height: int, placement: Placement) -> Placed:
     """Scale and move the person for a picture of that size. Raises InvalidRequest on `placement` if her face would not
-    be wholly inside, or if the photo would have to be enlarged more than twice."""
+    be wholly inside or be a few pixels, or if the photo would have to be enlarged more than twice."""
     scale = _scale(cutout, width, height, placement)
+    if scale * cutout.face.width < SMALLEST_FACE_PX:
+        raise InvalidRequest(
+            f"the face would be less than {SMALLEST_FACE_PX} px wide: choose a larger size or picture",
+            param="placement",
+        )
     size = (max(1, round(cutout.matte.shape[1] * scale)), max(1, round(cutout.matte.shape[0] * scale)))
     left = round(placement.x * width - cutout.face.center_x * scale)
     top = height - size[1]

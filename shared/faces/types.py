@@ -33,6 +33,11 @@ class Box:
     def moved(self, right: float, down: float) -> "Box":
         return Box(self.left + right, self.top + down, self.width, self.height)
 
+    def grown(self, by: float) -> "Box":
+        """Around the same middle."""
+        width, height = self.width * by, self.height * by
+        return Box(self.center_x - width / 2, self.center_y - height / 2, width, height)
+
     def overlap(self, other: "Box") -> float:
         """Intersection over union, in [0, 1]."""
         right = min(self.left + self.width, other.left + other.width)
