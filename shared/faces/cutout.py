@@ -102,7 +102,7 @@ def _ended(matte: Floats, face: Box) -> Floats:
         cut = np.where(turned[:, 0] > 0.5)[0]
         if len(cut) > SHORT_CUT * face.width:
             down = (np.arange(len(turned), dtype=np.float32) - cut[0]) / face.width
-            inset = 0.03 * (1 - np.exp(-4 * down)) + 0.03 * down + 0.006 * np.sin(20 * down) * np.minimum(1, 2 * down)
+            inset = 0.03 * (1 - np.exp(-4 * down)) + 0.04 * down + 0.006 * np.sin(30 * down) * np.minimum(1, 2 * down)
             edge = np.where(down >= 0, face.width * inset, -1e4)[:, None]
             turned *= _step(np.arange(turned.shape[1], dtype=np.float32)[None] - edge, face)
     cut = np.where(ended[0] > 0.5)[0]

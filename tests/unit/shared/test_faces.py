@@ -90,6 +90,18 @@ def test_a_face_that_would_be_cut_off_or_coarse_is_refused(cutout: Cutout):
     assert refused.value.param == "face_blend"
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000), (16, 16)])
+def test_a_picture_without_room_for_a_face_is_refused(cutout: Cutout, size: tuple[int, int]):
+    with pytest.raises(InvalidRequest) as refused:
+        compose(cutout, Image.new("RGB", size))
+    assert refused.value.param == "placement"
+
+
+def test_a_picture_like_a_ribbon_takes_a_face(cutout: Cutout):
+    made = compose(cutout, Image.new("RGB", (40_000, 60), (30, 90, 160)))
+    assert made.size == (40_000, 60) and np.asarray(made)[50, 20_000].tolist() != [30, 90, 160]
+
+
 def test_inpainting_may_repaint_all_but_the_person(cutout: Cutout):
     start, mask = placed_mask(cutout, 512, 512)
     assert start.size == mask.size == (512, 512)
@@ -107,7 +119,10 @@ def test_photos_without_a_usable_face_say_why(astronaut: Image.Image):
     assert refusal(Image.fromarray(skimage.data.chelsea())) == "no_face_found"  # a cat
     assert refusal(Image.new("RGB", (300, 300), "white")) == "no_face_found"
     assert refusal(Image.fromarray(skimage.data.camera())) == "face_turned"
-    assert refusal(head.resize((60, 65), Image.Resampling.LANCZOS)) in ("face_too_small", "no_face_found")
+    for width in (40, 49, 54, 60):  # faces of 16, 20, 22 and 24 px
+        assert refusal(head.resize((width, width * 13 // 12), Image.Resampling.LANCZOS)) == "face_too_small"
+    for size in ((1, 1), (3000, 1), (1, 3000)):
+        assert refusal(Image.new("RGB", size)) == "no_face_found"
     assert refusal(head.resize((96, 104), Image.Resampling.LANCZOS)) == "face_too_small"
     assert refusal(head.filter(ImageFilter.GaussianBlur(3))) == "face_blurred"
     assert refusal(head.filter(ImageFilter.MedianFilter(7)).quantize(8).convert("RGB")) == "face_drawn"
