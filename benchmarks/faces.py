@@ -25,6 +25,7 @@ import cv2
 import matplotlib
 import numpy as np
 import skimage.data
+from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import structural_similarity
 
@@ -125,13 +126,13 @@ def step(picture: Pixels, matte: Floats) -> float:
     return float(np.linalg.norm(there - here, axis=1).mean())
 
 
-def pasted_outline(placed: Placed) -> Pixels:
+def pasted_outline(placed: Placed) -> NDArray[np.bool_]:
     """(H, W): whether it is the person, with the picture around her except where the picture ends."""
     columns = placed.where[1]
     return np.pad(placed.matte > 0.5, ((1, 0), (int(columns.start > 0), int(columns.stop < SIDE))))
 
 
-def own_outline(hand: Pixels, face: Box, placed: Placed) -> Pixels:
+def own_outline(hand: Pixels, face: Box, placed: Placed) -> NDArray[np.bool_]:
     """The hand-drawn mask as large as the person was placed; the photo's frame is the array's border."""
     part, there = find_bust(hand, face)
     scale = placed.face.width / there.width
