@@ -139,7 +139,7 @@ def own_outline(hand: Pixels, face: Box, placed: Placed) -> NDArray[np.bool_]:
     return cv2.resize(part.astype(np.float32), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR) > 0.5
 
 
-def straight_run(inside: Pixels) -> int:
+def straight_run(inside: NDArray[np.bool_]) -> int:
     """The longest exactly vertical or horizontal stretch of an outline, in px; the array's borders do not count."""
     longest = 0
     for mask in (inside, inside.T):
