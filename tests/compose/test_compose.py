@@ -1,5 +1,6 @@
 """What `docker compose up` promises: closed doors, small and locked images, the OpenAI client, limits that hold."""
 
+import base64
 import json
 import subprocess
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from tests.compose.conftest import ROOT, Stack
 
-OURS = ("gateway", "ml_text", "worker_text")
+SERVICES = ("ml_text", "ml_image", "ml_audio")
+OURS = ("gateway", *SERVICES, *(name.replace("ml_", "worker_") for name in SERVICES))
 OVERHEAD_MB = 1e6
 
 
@@ -24,6 +26,17 @@ def test_the_openai_client_works_through_the_containers(stack: Stack) -> None:
         f"{stack.url}/api/v1/designs", json=brief, headers={"Authorization": f"Bearer {stack.key}"}, timeout=60
     )
     assert design.status_code == 200 and design.json()["design"]["elements"]
+
+
+def test_pictures_and_speech_come_through_the_containers(stack: Stack) -> None:
+    client = stack.client(timeout=120)
+    (picture,) = client.images.generate(prompt="a red cup", size="128x128").data or []
+    assert base64.b64decode(picture.b64_json or "").startswith(b"\x89PNG")
+    speech = client.audio.speech.create(
+        model="starter-audio", voice="alloy", input="Good morning.", response_format="wav"
+    )
+    said = client.audio.transcriptions.create(model="starter-recogniser", file=("a.wav", speech.read()))
+    assert {"good", "morning"} & set(said.text.lower().strip(".").split())
 
 
 def test_a_key_is_needed(stack: Stack) -> None:
@@ -44,7 +57,7 @@ def test_nothing_but_the_gateway_is_published(stack: Stack) -> None:
         service: [port for port, bound in stack.container(service).attrs["NetworkSettings"]["Ports"].items() if bound]
         for service in (*OURS, "redis")
     }
-    assert published == {"gateway": ["8000/tcp"], "ml_text": [], "worker_text": [], "redis": []}
+    assert published == {**dict.fromkeys((*OURS, "redis"), []), "gateway": ["8000/tcp"]}
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -71,7 +84,8 @@ def layers_mb(docker: Any, image: str) -> tuple[float, float]:
 
 def test_memory_limits_are_set_and_hold(stack: Stack) -> None:
     limits = {service: stack.container(service).attrs["HostConfig"]["Memory"] / 2**30 for service in (*OURS, "redis")}
-    assert limits == {"gateway": 1, "ml_text": 2, "worker_text": 8, "redis": 0.5}
+    workers = dict.fromkeys((name for name in OURS if name.startswith("worker_")), 8)
+    assert limits == {"gateway": 3, "ml_text": 2, "ml_image": 8, "ml_audio": 8, "redis": 0.5, **workers}
     pid, _ = stack.state("ml_text")
     hog = stack.container("ml_text").exec_run(["python", "-c", "kept = [b'x' * 2**26 for _ in range(64)]"])
     assert hog.exit_code == 137  # the kernel took the one that asked for 4 GB
