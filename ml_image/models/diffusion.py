@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -78,6 +79,17 @@ def assemble(
         feature_extractor=None,  # pyright: ignore[reportArgumentType]
         requires_safety_checker=False,
     )
+
+
+def save_as(pipe: StableDiffusionPipeline, dtype: torch.dtype, folder: Path) -> None:
+    """The weights in that precision; the pipeline keeps its own."""
+    parts: tuple[Any, ...] = (pipe.vae, pipe.text_encoder, pipe.unet)
+    training = [part.training for part in parts]
+    for part in parts:
+        part.to(dtype).eval()
+    save(pipe, folder)
+    for part, was_training in zip(parts, training, strict=True):
+        part.float().train(was_training)
 
 
 def save(pipe: StableDiffusionPipeline, folder: Path) -> None:

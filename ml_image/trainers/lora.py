@@ -4,7 +4,6 @@ With the base in 4 bits it is QLoRA (https://arxiv.org/abs/2305.14314). Pictures
 are DreamBooth's setting (https://arxiv.org/abs/2208.12242), without its second set of pictures.
 """
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,17 +18,16 @@ from ml_image import loading
 from ml_image.adapters import WEIGHTS
 from ml_image.data import latents, tokenizer
 from ml_image.settings import ImageSettings
-from ml_image.sources import Source, Sources
 from ml_image.trainers.bringing import PictureArgs, captions, pictures, split
 from ml_image.trainers.denoising import DenoisingLoss
 from ml_image.trainers.parity import parity
+from ml_image.trainers.pretrained import default_name, encoder, exact, find_base, side
 from ml_image.trainers.previews import shower
 from shared.errors import InvalidRequest
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
 from shared.training.processes import main_first
 
-FAMILY = "StableDiffusionPipeline"
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]
 CONVOLUTIONS = ["conv1", "conv2", "conv_shortcut"]
 SMALL = 100_000_000
@@ -59,12 +57,12 @@ class Args(PictureArgs):
 def main(args: Args, settings: ImageSettings) -> str:
     base = find_base(args.model, settings)
     name = args.name or default_name(base.name, args.dataset[0])
-    serving = settings.model_copy(update={"quantize": None, "dtype": "float32"})
+    serving = exact(settings)
     with main_first():
         folder = prepare_folder(args, settings.data_dir, name)
         loaded = loading.load(base, serving)
         pipe: Any = loaded.pipe
-        resolution = args.resolution or min(loaded.defaults.width, loaded.defaults.height)
+        resolution = args.resolution or side(loaded)
         found, sha256 = pictures(args, resolution, loaded.family.multiple)
         shutil.rmtree(folder / "latents", ignore_errors=True)
         words = pipe.tokenizer
@@ -90,36 +88,6 @@ def main(args: Args, settings: ImageSettings) -> str:
         save_adapter(pipe, target)
 
     return finish(args, settings.data_dir, name, folder, state, save, card, check)
-
-
-def find_base(model: str, settings: ImageSettings) -> Source:
-    source = Sources(settings).fetch(model)
-    if source.base:
-        raise InvalidRequest(f"{model} is itself an adapter; train on its base {source.base}", param="model")
-    family = loading.look(source, settings).family
-    if family != FAMILY:
-        raise InvalidRequest(
-            f"{model} is a {family}; adapters are trained on a {FAMILY}", param="model", code="unsupported_model"
-        )
-    return source
-
-
-def default_name(base: str, dataset: Path) -> str:
-    """ft:starter:house_style; what cannot stand in a name becomes a hyphen."""
-    return "ft:" + ":".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in (base, dataset.stem))
-
-
-def encoder(pipe: Any) -> latents.Encode:
-    """The base's own autoencoder: the middle of what it says, scaled as its U-Net takes it."""
-
-    @torch.no_grad()
-    def encode(pictures: torch.Tensor) -> torch.Tensor:
-        said = pipe.vae.encode((pictures * 2 - 1).to(pipe.device, pipe.vae.dtype))
-        found = said.latent_dist.mode() if hasattr(said, "latent_dist") else said.latents
-        shift = getattr(pipe.vae.config, "shift_factor", None) or 0.0
-        return (found - shift) * pipe.vae.config.scaling_factor
-
-    return encode
 
 
 def hold_in_4_bits(network: nn.Module) -> None:

@@ -1,4 +1,5 @@
-"""A Stable Diffusion from random weights: tokenizer, autoencoder, then text encoder and U-Net together.
+"""A Stable Diffusion from random weights: tokenizer, autoencoder, then text encoder and U-Net together. With `init`
+text encoder and U-Net go on from those of a folder, by its tokenizer and its autoencoder.
 
 The geometry is Stable Diffusion's (https://arxiv.org/abs/2112.10752), 8 px per latent and 4 channels, and the classes
 are the libraries' own, so that every stock pipeline and adapter opens the result.
@@ -14,16 +15,20 @@ import torch
 from pydantic import Field
 from transformers import CLIPTokenizer
 
+from ml_image import catalog, loading
 from ml_image.data import latents, tokenizer
 from ml_image.data.pictures import Pictures
-from ml_image.models import autoencoder, diffusion
+from ml_image.models import diffusion
 from ml_image.models.presets import PRESETS, Preset
 from ml_image.settings import ImageSettings
+from ml_image.sources import Source
 from ml_image.trainers.autoencoding import load_or_train
 from ml_image.trainers.bringing import PictureArgs, captions, pictures, split
 from ml_image.trainers.denoising import DenoisingLoss
 from ml_image.trainers.parity import parity
+from ml_image.trainers.pretrained import copy_folder, encoder, exact, find_base, side
 from ml_image.trainers.previews import shower
+from shared.errors import InvalidRequest
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
 from shared.training.processes import main_first
@@ -38,6 +43,7 @@ GENERATION: dict[str, Any] = {"num_inference_steps": 20, "guidance_scale": 3.0, 
 class Args(PictureArgs):
     QUICK: ClassVar[dict[str, Any]] = {**PictureArgs.QUICK, "preset": "tiny", "autoencoder_steps": 200}
 
+    init: Path | None = Field(None, description="go on from this model folder's networks and tokenizer, not at random")
     preset: PresetName = Field("small", description="sizes of the networks, and of the pictures they are trained on")
     autoencoder_steps: int = Field(2_000, gt=0, description="optimiser steps of the first part")
     left_out: float = Field(0.1, ge=0, lt=1, description="share of the prompts that are left out, for guidance")
@@ -53,43 +59,54 @@ class Args(PictureArgs):
 
 def main(args: Args, settings: ImageSettings) -> str:
     preset = PRESETS[args.preset]
+    serving = exact(settings)
     name = args.name or args.dataset[0].stem
     with main_first():
         folder = prepare_folder(args, settings.data_dir, name)
-        found, sha256 = pictures(args, preset.resolution, 8)
+        base = find_begun(args.init, settings) if args.init else None
+        begun = loading.load(base, serving) if base else None
+        resolution = side(begun) if begun else preset.resolution
+        found, sha256 = pictures(args, resolution, 8)
         work = _work(folder, args, sha256)
-        words = load_or_train_tokenizer(preset, found, work / "tokenizer")
-        vae = load_or_train(args, preset, found, args.autoencoder_steps, work)
-        rows = latents.prepare(
-            found,
-            lambda some: autoencoder.encode(vae, some),
-            lambda some: tokenizer.encode(words, some),
-            work / "latents",
-        )
+        pipe = begun.pipe if begun else build(args, preset, found, work)
+        words = pipe.tokenizer
+        rows = latents.prepare(found, encoder(pipe), lambda some: tokenizer.encode(words, some), work / "latents")
     train, validation = split(rows, args)
-    torch.manual_seed(args.seed)
-    text_encoder = diffusion.build_text_encoder(preset, words).train()
-    unet = diffusion.build_unet(preset).train().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    pipe.vae.requires_grad_(False)
+    text_encoder, unet = pipe.text_encoder.train(), pipe.unet.train().to(memory_format=torch.channels_last)
     if args.gradient_checkpointing:
         unet.enable_gradient_checkpointing()
-    pipe = diffusion.assemble(vae, text_encoder, words, unet)
     loss = DenoisingLoss(unet, text_encoder, pipe.scheduler, tokenizer.encode(words, [""])[0], args.left_out)
-    show = shower(pipe, captions(found, 16), found.size(0), GENERATION["guidance_scale"])
+    guidance = begun.defaults.guidance if begun else GENERATION["guidance_scale"]
+    show = shower(pipe, captions(found, 16), found.size(0), guidance)
     state = Run(args, loss, train, validation, folder, average=args.average, show=show).start()
 
     def save(target: Path) -> None:
-        dtype = getattr(torch, args.save_dtype)
-        for part in (vae, text_encoder, unet):
-            part.to(dtype).eval()
-        diffusion.save(pipe, target)
-        (target / "generation_config.json").write_text(json.dumps(GENERATION, indent=2) + "\n")
-        for part in (vae, text_encoder, unet):
-            part.float()
+        if base:  # what else is in its folder stays with it
+            copy_folder(base.folder, target)
+        diffusion.save_as(pipe, getattr(torch, args.save_dtype), target)
+        defaults = target / loading.DEFAULTS
+        if not defaults.is_file():
+            defaults.write_text(json.dumps(GENERATION, indent=2) + "\n")
 
-    count = sum(weight.numel() for part in (vae, text_encoder, unet) for weight in part.parameters())
+    parts = (pipe.vae, text_encoder, unet)
+    count = sum(weight.numel() for part in parts for weight in part.parameters())
     card = {"service": "image", "trainer": "scratch", "dataset_sha256": sha256, "parameters": count}
-    check = parity(loss, train, settings.model_copy(update={"quantize": None}), card)
-    return finish(args, settings.data_dir, name, folder, state, save, card, check)
+    return finish(args, settings.data_dir, name, folder, state, save, card, parity(loss, train, serving, card))
+
+
+def find_begun(folder: Path, settings: ImageSettings) -> Source:
+    if not (folder / catalog.INDEX).is_file():
+        raise InvalidRequest(f"{folder} is no model's folder: it has no {catalog.INDEX}", param="init")
+    return find_base(str(folder), settings)
+
+
+def build(args: Args, preset: Preset, found: Pictures, work: Path) -> Any:
+    """A pipeline of random weights, but for what was trained before them: tokenizer and autoencoder."""
+    words = load_or_train_tokenizer(preset, found, work / "tokenizer")
+    vae = load_or_train(args, preset, found, args.autoencoder_steps, work)
+    torch.manual_seed(args.seed)
+    return diffusion.assemble(vae, diffusion.build_text_encoder(preset, words), words, diffusion.build_unet(preset))
 
 
 def load_or_train_tokenizer(preset: Preset, found: Pictures, folder: Path) -> CLIPTokenizer:
@@ -103,7 +120,8 @@ def load_or_train_tokenizer(preset: Preset, found: Pictures, folder: Path) -> CL
 
 def _work(folder: Path, args: Args, sha256: str) -> Path:
     """Where what was made of the data lies; of other data or sizes nothing is taken over."""
-    made_of = f"{sha256} {args.preset} {args.autoencoder_steps} {args.seed}"
+    begun = f"{args.init.resolve()}" if args.init else f"{args.preset} {args.autoencoder_steps} {args.seed}"
+    made_of = f"{sha256} {begun}"
     work = folder / "work" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
     if not work.is_dir():
         shutil.rmtree(folder / "work", ignore_errors=True)

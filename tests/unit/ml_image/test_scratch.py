@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from shared import registry
+from shared.errors import InvalidRequest
 from tests.unit.ml_image.training import losses, settings, train_scratch
 
 
@@ -53,3 +54,28 @@ def test_resume_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     assert losses(cut) == pytest.approx(losses(whole)[2:], rel=1e-5)
     one, other = (load_file(run / "model" / "unet" / "diffusion_pytorch_model.safetensors") for run in (whole, cut))
     assert all(torch.equal(one[name], other[name]) for name in one)  # the moving average goes on, too
+
+
+def test_init_goes_on_from_a_folder_and_keeps_what_else_is_in_it(tmp_path: Path) -> None:
+    train_scratch(tmp_path, output_dir=tmp_path / "first", publish=False)
+    first = tmp_path / "first" / "model"
+    defaults = json.loads((first / "generation_config.json").read_text()) | {"num_inference_steps": 7}
+    (first / "generation_config.json").write_text(json.dumps(defaults))
+    still = {"init": first, "publish": False, "max_steps": 1, "learning_rate": 1e-12, "save_dtype": "float32"}
+    train_scratch(tmp_path, output_dir=tmp_path / "second", preset="starter", **still)
+    second = tmp_path / "second" / "model"
+    for part, file in (
+        ("unet", "diffusion_pytorch_model"),
+        ("text_encoder", "model"),
+        ("vae", "diffusion_pytorch_model"),
+    ):
+        one, other = (load_file(folder / part / f"{file}.safetensors") for folder in (first, second))
+        assert all(torch.allclose(one[name].float(), other[name], atol=1e-6) for name in one)
+    assert json.loads((second / "generation_config.json").read_text()) == defaults
+    assert (first / "tokenizer" / "tokenizer.json").read_text() == (second / "tokenizer" / "tokenizer.json").read_text()
+
+
+def test_init_must_be_a_model_to_go_on_from(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        train_scratch(tmp_path, init=tmp_path / "nothing")
+    assert refused.value.param == "init"

@@ -1,0 +1,64 @@
+"""How training goes on from a model that is on disk: it is found and loaded, its latents made, the result named."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ml_image import loading
+from ml_image.data import latents
+from ml_image.loading import Loaded
+from ml_image.settings import ImageSettings
+from ml_image.sources import Source, Sources
+from shared.errors import InvalidRequest
+
+FAMILY = "StableDiffusionPipeline"
+CARD = "README.md"
+
+
+def find_base(model: str, settings: ImageSettings) -> Source:
+    """InvalidRequest for what is no Stable Diffusion, or an adapter."""
+    source = Sources(settings).fetch(model)
+    if source.base:
+        raise InvalidRequest(f"{model} is itself an adapter; train on its base {source.base}", param="model")
+    family = loading.look(source, settings).family
+    if family != FAMILY:
+        raise InvalidRequest(
+            f"{model} is a {family}; what can be trained is a {FAMILY}", param="model", code="unsupported_model"
+        )
+    return source
+
+
+def exact(settings: ImageSettings) -> ImageSettings:
+    """As trainers load and check a model: not quantised, in float32."""
+    return settings.model_copy(update={"quantize": None, "dtype": "float32"})
+
+
+def side(loaded: Loaded) -> int:
+    """Pixels a side of the square that it makes by itself."""
+    return min(loaded.defaults.width, loaded.defaults.height)
+
+
+def default_name(base: str, dataset: Path) -> str:
+    """ft:starter:house_style; what cannot stand in a name becomes a hyphen."""
+    return "ft:" + ":".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in (base, dataset.stem))
+
+
+def encoder(pipe: Any) -> latents.Encode:
+    """The base's own autoencoder: the middle of what it says, scaled as its U-Net takes it."""
+
+    @torch.no_grad()
+    def encode(pictures: torch.Tensor) -> torch.Tensor:
+        said = pipe.vae.encode((pictures * 2 - 1).to(pipe.device, pipe.vae.dtype))
+        found = said.latent_dist.mode() if hasattr(said, "latent_dist") else said.latents
+        shift = getattr(pipe.vae.config, "shift_factor", None) or 0.0
+        return (found - shift) * pipe.vae.config.scaling_factor
+
+    return encode
+
+
+def copy_folder(base: Path, target: Path) -> None:
+    """A model's folder but for its card, which is of that model alone."""
+    shutil.copytree(base, target, ignore=shutil.ignore_patterns(CARD))
