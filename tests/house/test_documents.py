@@ -127,6 +127,12 @@ def test_images_install_every_requirement_of_their_extras():
     assert {str(Requirement(line.partition("#")[0])) for line in names} == wanted
 
 
+def test_the_engine_is_sent_what_an_image_copies():
+    sent = set(re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    copied = set(re.findall(r"SERVICE: (\w+)", (ROOT / "docker-compose.yml").read_text()))
+    assert "gateway" in copied and copied | {"shared"} == sent
+
+
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
