@@ -64,9 +64,11 @@ def main(args: Args, settings: AudioSettings) -> str:
     voice.acoustic.to(getattr(torch, args.save_dtype)).float().eval()  # compared as it is saved
 
     def save(target: Path) -> None:
-        voice.acoustic.to(getattr(torch, args.save_dtype))
+        for part in (voice.acoustic, voice.pronouncer):
+            part.to(getattr(torch, args.save_dtype))
         voice.save_pretrained(target)
-        voice.acoustic.float()
+        for part in (voice.acoustic, voice.pronouncer):
+            part.float()
 
     return finish(args, settings.data_dir, name, folder, state, save, card, same_speaking(voice, dataset, card))
 
