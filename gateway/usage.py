@@ -78,6 +78,7 @@ class UsageStore:
                     self.db.execute(ADD_COLUMN.format(column))
         self.prices = prices
         self.counted: dict[tuple[str, str, str, str], Counted] = {}
+        self.writing = asyncio.Lock()
 
     def record(self, key_id: str, spent: Spent) -> None:
         day = today(int(time.time()) // 86400)
@@ -93,15 +94,16 @@ class UsageStore:
 
     async def flush(self) -> None:
         """Write what was counted; it is kept for the next time when the file is locked."""
-        counted, self.counted = self.counted, {}
-        if not counted:
-            return
-        try:
-            await asyncio.to_thread(self._write, counted)
-        except sqlite3.OperationalError:
-            log.exception("usage could not be written; it will be tried again")
-            for key, more in counted.items():
-                _merge(self.counted.setdefault(key, Counted()), more)
+        async with self.writing:  # who reads next flushes first, and must not read before another's write has ended
+            counted, self.counted = self.counted, {}
+            if not counted:
+                return
+            try:
+                await asyncio.to_thread(self._write, counted)
+            except sqlite3.OperationalError:
+                log.exception("usage could not be written; it will be tried again")
+                for key, more in counted.items():
+                    _merge(self.counted.setdefault(key, Counted()), more)
 
     async def flush_forever(self) -> None:
         while True:

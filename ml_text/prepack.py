@@ -63,12 +63,15 @@ def fits_half(weight: Tensor) -> bool:
 def prepack(model: nn.Module, dtype: torch.dtype) -> bool:
     """Replace every linear layer in place and compute in `dtype` from then on.
 
-    False, and nothing done, off the CPU or where torch was built without oneDNN.
+    False, and nothing done, off the CPU, where torch was built without oneDNN, and in bfloat16 on a processor for which
+    oneDNN has no layout of it.
     """
     from transformers.pytorch_utils import Conv1D
 
     off_cpu = next(model.parameters()).device.type != "cpu"
     if off_cpu or dtype == torch.float16 or not torch.backends.mkldnn.is_available():
+        return False
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     has_fbgemm = "fbgemm" in torch.backends.quantized.supported_engines
     for parent in list(model.modules()):

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -91,3 +92,12 @@ async def test_a_table_from_before_pictures_were_counted(tmp_path: Path) -> None
         ("starter-image", 2),
         ("starter", 0),
     ]
+
+
+async def test_who_flushes_second_finds_what_the_first_is_still_writing(store: UsageStore) -> None:
+    store.record("a", Spent("custom", "starter", 7, 0))
+    first = asyncio.create_task(store.flush())
+    await asyncio.sleep(0)  # it has taken what was counted
+    await store.flush()
+    assert [row["prompt_tokens"] for row in store.rows("a", "2026-01-01")] == [7]
+    await first

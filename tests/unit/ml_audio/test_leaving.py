@@ -40,8 +40,7 @@ async def test_a_request_without_a_client_ends(
 ) -> None:
     engine = start(save_model("tiny", family), music="tiny")
     await engine.load("tiny")
-    resident = engine.pool.resident(engine.sources.find("tiny"))
-    assert resident
+    (resident,) = engine.pool.residents
     begun, loop = asyncio.Event(), asyncio.get_running_loop()
     for layer in resident.model.model.modules():
         layer.register_forward_hook(lambda *_: loop.call_soon_threadsafe(begun.set) and None)
