@@ -55,7 +55,7 @@ class Csm:
         self.frame_rate_hz: float = codec.frame_rate
         self.context: int = model.config.max_position_embeddings
         self.voices = strangers.VOICES
-        self.stranger = strangers.introduce(self._introduce)
+        self.stranger = strangers.clips(self._say, self.sample_rate_hz)
         soundless = list(range(codec.codebook_size, model.config.vocab_size))
         model.generation_config.suppress_tokens = model.depth_decoder.generation_config.suppress_tokens = soundless
 
@@ -73,10 +73,6 @@ class Csm:
             return numbers(torch.zeros(0))
         clip = utterance.clip or self.stranger(utterance.voice or self.voices[0])
         return stretch(self._say(utterance.text, clip, utterance.seed), self.sample_rate_hz, utterance.speed)
-
-    def _introduce(self, line: str, seed: int) -> Clip | None:
-        samples = self._say(line, None, seed)
-        return Clip(samples, self.sample_rate_hz, line) if len(samples) else None
 
     def _say(self, text: str, clip: Clip | None, seed: int) -> Samples:
         before: dict[str, Any] = {}

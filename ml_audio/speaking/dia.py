@@ -74,7 +74,7 @@ class Dia:
         self.context: int = decoder.max_position_embeddings - max(model.config.delay_pattern) - 1
         self.reading: int = model.config.encoder_config.max_position_embeddings
         self.voices = strangers.VOICES
-        self.stranger = strangers.introduce(self._introduce)
+        self.stranger = strangers.clips(self._say, self.sample_rate_hz)
 
     def check(self, utterance: Utterance) -> None:
         refuse_mood(utterance, "Dia")
@@ -98,10 +98,6 @@ class Dia:
             return numbers(torch.zeros(0))
         clip = utterance.clip or self.stranger(utterance.voice or self.voices[0])
         return stretch(self._say(utterance.text, clip, utterance.seed), self.sample_rate_hz, utterance.speed)
-
-    def _introduce(self, line: str, seed: int) -> Clip | None:
-        samples = self._say(line, None, seed)
-        return Clip(samples, self.sample_rate_hz, line) if len(samples) else None
 
     def _say(self, text: str, clip: Clip | None, seed: int) -> Samples:
         heard = soxr.resample(clip.samples, clip.sample_rate_hz, self.sample_rate_hz) if clip else None

@@ -8,6 +8,9 @@ import functools
 from collections.abc import Callable
 from typing import TypeVar
 
+from ml_audio.sound.reading import Samples
+from ml_audio.speaking.speaker import Clip
+
 T = TypeVar("T")
 LINE = "The morning was quiet, and we walked along the river until we came to the old bridge."
 """Some five seconds, calm, with most of the sounds of English."""
@@ -22,3 +25,13 @@ def introduce(say: Callable[[str, int], T]) -> Callable[[str], T]:
         return say(LINE, int(name))
 
     return by_name
+
+
+def clips(say: Callable[[str, Clip | None, int], Samples], sample_rate_hz: int) -> Callable[[str], Clip | None]:
+    """The same for what speaks on from a clip: `say(text, clip, seed)` without one. None where it says nothing."""
+
+    def record(line: str, seed: int) -> Clip | None:
+        samples = say(line, None, seed)
+        return Clip(samples, sample_rate_hz, line) if len(samples) else None
+
+    return introduce(record)
