@@ -40,9 +40,14 @@ class AutoencodingLoss(nn.Module):
         latents = self.vae.encode(pixels * 2 - 1).latents
         spread = latents.detach().std((0, 2, 3), keepdim=True)
         made = self.vae.decode(latents + BLUR * spread * torch.randn_like(latents)).sample / 2 + 0.5
-        off = made - pixels
-        edges = off.diff(dim=-1).abs().mean() + off.diff(dim=-2).abs().mean()
-        return (off.abs().mean() + SQUARES * off.pow(2).mean() + EDGES * edges) * len(pixels)
+        return error(made, pixels) * len(pixels)
+
+
+def error(made: Tensor, pixels: Tensor) -> Tensor:
+    """The mean per value, with that of the edges; both (B, 3, H, W) in [0, 1]."""
+    off = made - pixels
+    edges = off.diff(dim=-1).abs().mean() + off.diff(dim=-2).abs().mean()
+    return off.abs().mean() + SQUARES * off.pow(2).mean() + EDGES * edges
 
 
 @dataclass(frozen=True)

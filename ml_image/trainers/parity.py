@@ -37,15 +37,26 @@ def parity(
     base: Source | None = None,
     coarse: bool = False,
 ) -> Callable[[Path], None]:
-    """What `finish` is to check; both numbers go into `card`. `base` is an adapter's, `coarse` if it was in 4 bits.
+    """`compared` for what a diffusion model learns. `base` is an adapter's, `coarse` if it was in 4 bits."""
+    return compared(lambda: look(loss, rows), lambda folder: ask(folder, base, loss, rows, settings), card, coarse)
+
+
+def compared(
+    trained_error: Callable[[], float],
+    served_error: Callable[[Path], float],
+    card: dict[str, Any],
+    coarse: bool = False,
+) -> Callable[[Path], None]:
+    """What `finish` is to check: the error of the trained model, and of the folder that it was saved to; both go into
+    `card`.
 
     The check raises Unfaithful.
     """
 
     def check(folder: Path) -> None:
-        trained = look(loss, rows)
+        trained = trained_error()
         try:
-            served = ask(folder, base, loss, rows, settings)
+            served = served_error(folder)
         except OutOfMemory as error:
             card["parity"] = {"checked": False, "reason": str(error)}
             return
