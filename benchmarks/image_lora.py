@@ -5,7 +5,8 @@ pictures of that style up by 0.1, and more than by any of three adapters that we
 
 A style is a way to draw the project's scenes: twelve pictures are given, others are held out. What is
 compared are features of the judge's first layers, where a style is: their means and deviations per channel, centred on
-what drawings without a style have.
+what drawings without a style have. A picture is compared with the held-out one of its own caption: what is the same for
+all pictures of a style would not tell a negative, bright where the drawing was dark, from a drawing.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
+from benchmarks.image_enlarging import sheet
 from benchmarks.machine import describe, table
 from ml_image import loading
 from ml_image.adapters import Adapters
@@ -96,6 +98,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--held-out", type=int, default=12)
+    parser.add_argument(
+        "--sheet", type=Path, help="PNG: held out, base, own adapter, for each style"
+    )
     given = parser.parse_args()
     judge = load_judge()
     with tempfile.TemporaryDirectory() as place:
@@ -111,18 +116,22 @@ def main() -> None:
     center, scale = usual.mean(0), usual.std(0).clamp(min=1e-3)
 
     def similarity(some: Sequence[Image.Image], wanted: Tensor) -> float:
-        shift = (style_of(judge, some).mean(0) - center) / scale
-        return float(torch.cosine_similarity(shift, (wanted.mean(0) - center) / scale, dim=0))
+        one, other = ((found - center) / scale for found in (style_of(judge, some), wanted))
+        return float(torch.cosine_similarity(one, other, dim=1).mean())
 
-    rows = []
+    rows, columns = [], []
     for name, style in STYLES.items():
-        wanted = style_of(judge, [style(image) for image in plain])
+        targets = [style(image) for image in plain]
+        columns += [targets, bare[name], made[name]]
+        wanted = style_of(judge, targets)
         others = [similarity(made[other], wanted) for other in STYLES if other != name]
         own, before = similarity(made[name], wanted), similarity(bare[name], wanted)
         figures = [f"{before:.2f}", f"{own:.2f}", f"{own - before:+.2f}", f"{max(others):.2f}", f"{seconds[name]:.0f}"]
         rows.append([name, *figures])
     print(describe())
     print(table(["style", "base", "own adapter", "moved", "best other adapter", "seconds"], rows))
+    if given.sheet:
+        sheet(columns, given.sheet)
 
 
 def make(
