@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from ml_image import catalog, enlarging
 from ml_image.families.family import Family
+from ml_image.quantizing import hold_in_4_bits
 from ml_image.settings import ImageSettings
 from shared.errors import InvalidRequest, NotReady
 from shared.sources import Source, parameter_count
@@ -102,10 +103,15 @@ def load(source: Source, settings: ImageSettings) -> Loaded:
     facts = look(source, settings)
     family = catalog.FAMILIES[facts.family]
     device = choose_device(settings)
-    if settings.quantize and device.type == "cpu":  # diffusers refuses it with an error of its own
-        raise InvalidRequest(f"{settings.quantize} needs a GPU: leave quantize unset", param="quantize")
-    memory.require(facts.size_bytes, device, source.name)
-    pipe = _load_pipe(source, settings, facts)
+    afterwards = settings.quantize is not None and device.type == "cpu"
+    if afterwards and settings.quantize != "nf4":
+        raise InvalidRequest(f"{settings.quantize} needs a GPU: use nf4 or leave quantize unset", param="quantize")
+    as_loaded = settings.model_copy(update={"quantize": None}) if afterwards else settings
+    memory.require(look(source, as_loaded).size_bytes, device, source.name)
+    pipe = _load_pipe(source, as_loaded, facts)
+    if afterwards:
+        for name in family.quantized:
+            hold_in_4_bits(getattr(pipe, name))
     _place(pipe, settings, device)
     pipe.set_progress_bar_config(disable=True)
     if settings.tile:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from bitsandbytes.nn.modules import Linear4bit
 from peft import LoraConfig, get_peft_model_state_dict
 from pydantic import Field
-from torch import nn
 
 from ml_image import loading
 from ml_image.adapters import WEIGHTS
 from ml_image.data import latents, tokenizer
+from ml_image.quantizing import hold_in_4_bits
 from ml_image.settings import ImageSettings
 from ml_image.trainers.bringing import PictureArgs, captions, pictures, split
 from ml_image.trainers.denoising import DenoisingLoss
@@ -88,22 +87,6 @@ def main(args: Args, settings: ImageSettings) -> str:
         save_adapter(pipe, target)
 
     return finish(args, settings.data_dir, name, folder, state, save, card, check)
-
-
-def hold_in_4_bits(network: nn.Module) -> None:
-    """Its matrices become NormalFloat4 (https://arxiv.org/abs/2305.14314, section 3), where they are.
-
-    Diffusers' own way to load in 4 bits asks for a GPU, which bitsandbytes no longer does.
-    """
-    for parent in list(network.modules()):
-        for name, layer in list(parent.named_children()):
-            if type(layer) is nn.Linear:
-                bias = layer.bias is not None
-                small = Linear4bit(
-                    layer.in_features, layer.out_features, bias, compute_dtype=layer.weight.dtype, quant_type="nf4"
-                )
-                small.load_state_dict(layer.state_dict())
-                setattr(parent, name, small.to(layer.weight.device).requires_grad_(False))
 
 
 def attach(pipe: Any, base: str, args: Args) -> None:

@@ -1,19 +1,25 @@
 """Every family makes what diffusers' own pipelines make, alone and in company."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import diffusers
 import numpy as np
 import pytest
 import torch
+from bitsandbytes.nn.modules import Linear4bit
 from PIL import Image
 
+from ml_image import loading
 from ml_image.catalog import FAMILIES
 from ml_image.edits import Edit
 from ml_image.engine import Request
+from ml_image.settings import ImageSettings
+from ml_image.sources import Source
 from tests.unit.ml_image import pipelines
 from tests.unit.ml_image.conftest import paint
+from tests.unit.services import settings_in
 
 # of diffusers' Euler scheduler with NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
@@ -99,3 +105,18 @@ async def test_it_edits_as_diffusers_edits(family: str, masked: bool, tiny: Any,
     inside, outside = (0, 0, 24, 64), (32, 0, 64, 64)
     assert difference(ours.crop(outside), picture.crop(outside)) == 0, "what may not change is the picture's own"
     assert difference(ours.crop(inside), theirs.crop(inside)) <= 1
+
+
+@EVERY
+async def test_large_parts_are_held_in_four_bits_without_a_gpu(family: str, tiny: Any, start: Any) -> None:
+    folder = tiny(family)
+    request = Request(PROMPT, size=(64, 64), steps=2, guidance=1.0, seed=7)
+    small, full = start(folder, quantize="nf4", device="cpu"), start(folder)
+    (made,), (wanted,) = await paint(small, request), await paint(full, request)
+    (other,) = await paint(full, replace(request, prompt="something else", seed=8))
+    near, far = (np.abs(np.subtract(image, wanted, dtype=float)).mean() for image in (made, other))
+    assert 0 < near < far
+    pipe: Any = loading.load(Source("tiny", folder, 0, None), settings_in(folder, ImageSettings, quantize="nf4")).pipe
+    for name in FAMILIES[family].quantized:
+        kinds = {type(layer) for layer in getattr(pipe, name).modules()}
+        assert Linear4bit in kinds and torch.nn.Linear not in kinds

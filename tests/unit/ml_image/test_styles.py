@@ -74,7 +74,7 @@ async def test_offloading_needs_somewhere_to_load_to(tiny: Any, start: Any) -> N
         await start(tiny(), offload="model", device="cpu").load("tiny")
 
 
-async def test_four_bits_need_a_gpu(tiny: Any, start: Any) -> None:
+async def test_eight_bits_need_a_gpu(tiny: Any, start: Any) -> None:
     with pytest.raises(InvalidRequest, match="GPU") as error:
-        await start(tiny(), quantize="nf4", device="cpu").load("tiny")
+        await start(tiny(), quantize="int8", device="cpu").load("tiny")
     assert error.value.param == "quantize"
