@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from gateway.modality import Catalog
-from gateway.names import ModelNames, merged, own
+from gateway.names import ModelNames, may_have, merged, own, unknown_model
 from gateway.together import ask_who_is_there
-from shared.errors import NotFound, UnsupportedByProvider
+from shared.errors import AWAY, NotFound, ServiceError, UnsupportedByProvider
 
 Json = dict[str, Any]
 
@@ -49,6 +49,24 @@ async def ask_owner(offered: Mapping[str, Part], name: str, ask: Callable[[Part,
         else:
             return {**found, "id": merged(modality, str(found["id"]))} if "id" in found else found
     assert missing is not None
+    raise missing
+
+
+async def resolve(offered: Mapping[str, Part], name: str) -> str:
+    """The merged name of the model that `name` means to the first modality that knows it.
+
+    One that is away is passed over. Raises why it is away if no other knows the name, else NotFound.
+    """
+    missing: ServiceError = unknown_model(name)
+    for modality, part in _some(offered):
+        if not may_have(modality, name):
+            continue
+        try:
+            return merged(modality, await part.resolve(own(modality, name)))
+        except AWAY as error:
+            missing = error
+        except NotFound:
+            continue
     raise missing
 
 

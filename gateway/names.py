@@ -95,6 +95,11 @@ def own(modality: str, name: str) -> str:
     return STARTER if name == f"{STARTER}-{modality}" else name
 
 
+def may_have(modality: str, name: str) -> bool:
+    """Whether a merged name can be of this modality: a service knows its `starter`, which is text's where all are."""
+    return merged(modality, own(modality, name)) == name
+
+
 def unknown_model(name: str) -> NotFound:
     return NotFound(f"there is no model {name[:120]!r}", code="model_not_found", param="model")
 

@@ -6,12 +6,12 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from gateway.adapters.service import PROBE_TIMEOUT_S
-from gateway.names import own
+from gateway.names import may_have, own, unknown_model
 from gateway.settings import Settings
 from gateway.together import ask_who_is_there
 from gateway.tuning import Answer, Asker, Verb
 from shared.body import encode
-from shared.errors import NotFound, UpstreamFailed, error_from_body
+from shared.errors import AWAY, NotFound, ServiceError, UpstreamFailed, UpstreamTimeout, error_from_body
 from shared.http import HttpClient, Reply, Transport, Unreachable
 from shared.logs import REQUEST_ID
 
@@ -34,17 +34,21 @@ class CustomTuning:
         )
 
     async def create(self, asker: Asker, body: Mapping[str, Any]) -> Answer:
-        """In the first service that has the model."""
-        missing: NotFound | None = None
+        """In the first service that has the model; one that is away is passed over. Raises why, if no other has it."""
+        model = str(body.get("model"))
+        missing: ServiceError = unknown_model(model)
         for service in self.services:
+            if not may_have(service, model):
+                continue
             try:
-                named = {**body, "model": own(service, str(body.get("model")))}
-                return await self._json(service, asker, "POST", JOBS, encode(named))
-            except NotFound as error:
-                if error.param != "model":
-                    raise
+                return await self._json(service, asker, "POST", JOBS, encode({**body, "model": own(service, model)}))
+            except UpstreamTimeout:  # it may be making the job
+                raise
+            except AWAY as error:
                 missing = error
-        assert missing is not None, "at least one service has an address"
+            except NotFound as error:
+                if error.param not in ("model", None):  # None: an engine without these routes
+                    raise
         raise missing
 
     async def list_jobs(self, asker: Asker, after: str | None, limit: int, metadata: Mapping[str, str]) -> Answer:
@@ -65,7 +69,12 @@ class CustomTuning:
         while more and len(found) < limit:
             query = {"limit": PAGE, **({"after": after} if after else {})}
             query |= {f"metadata[{name}]": value for name, value in metadata.items()}
-            page = await self._json(service, asker, "GET", f"{JOBS}?{urlencode(query)}", timeout_s=PROBE_TIMEOUT_S)
+            try:
+                page = await self._json(service, asker, "GET", f"{JOBS}?{urlencode(query)}", timeout_s=PROBE_TIMEOUT_S)
+            except NotFound:
+                if after:
+                    raise
+                return [], False  # an engine that trains nothing
             found += [job for job in page["data"] if job["created_at"] <= before]
             more = page["has_more"]
             after = page["data"][-1]["id"] if page["data"] else None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
 
+from gateway.catalogs import resolve
 from gateway.keys import Key, caller
 from gateway.tuning import Asker, Tuning
 from shared.asgi import Receive, Scope, Send
@@ -60,8 +61,7 @@ class Events(Response):
 @router.post("", response_model=None, responses={200: {"model": FineTuningJob}})
 async def create(request: Request, body: JobRequest, tuning: Offered, who: Who) -> Answer:
     """Train a model on an uploaded file; it answers by the name in `fine_tuned_model` once the job has succeeded."""
-    text = request.app.state.adapter.text
-    model = await text.resolve(body.model) if text is not None else body.model
+    model = await resolve(request.app.state.adapter.offered, body.model)
     return await tuning.create(who, body.model_dump(mode="json", exclude_unset=True) | {"model": model})
 
 

@@ -11,18 +11,22 @@ from fastapi import FastAPI
 from gateway.main import create_gateway
 from gateway.settings import MODALITIES, Settings
 from tests.contract.asking import asking, sdk
-from tests.contract.test_fine_tuning import made, text_service
+from tests.contract.test_fine_tuning import made, training_service, uploaded
 from tests.contract.upstream import serving
 
 NOWHERE = ("http://127.0.0.1:9",)
 
 
+def before(data_dir: Path, **urls: tuple[str, ...]) -> FastAPI:
+    """A gateway before these services."""
+    modalities = {name: MODALITIES[name](urls=urls[name], model="starter") for name in urls}
+    return create_gateway(Settings(data_dir=data_dir, modalities=modalities))
+
+
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[FastAPI]:
-    with serving(text_service(tmp_path)) as url:
-        urls = {"text": (url,), "image": NOWHERE, "audio": NOWHERE}
-        modalities = {name: MODALITIES[name](urls=urls[name], model="starter") for name in urls}
-        yield create_gateway(Settings(data_dir=tmp_path, modalities=modalities))
+    with serving(training_service(tmp_path)) as url:
+        yield before(tmp_path, text=(url,), image=NOWHERE, audio=NOWHERE)
 
 
 @pytest.fixture
@@ -57,9 +61,35 @@ async def test_readiness_names_who_is_not(http: httpx.AsyncClient) -> None:
 
 
 async def test_with_nobody_there_lists_fail(tmp_path: Path) -> None:
-    modalities = {name: MODALITIES[name](urls=NOWHERE) for name in ("text", "image")}
-    app = create_gateway(Settings(data_dir=tmp_path, modalities=modalities))
-    async with asking(app) as client:
+    async with asking(before(tmp_path, text=NOWHERE, image=NOWHERE)) as client:
         for path in ("/v1/models", "/v1/fine_tuning/jobs"):
             answer = await client.get(path)
             assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_failed"), path
+
+
+async def test_jobs_of_those_that_are_there_can_be_made(tmp_path: Path) -> None:
+    with serving(training_service(tmp_path, "image")) as url:
+        async with asking(before(tmp_path, text=NOWHERE, image=(url,))) as client:
+            api = sdk(client)
+            file = await uploaded(api)
+            job = await api.fine_tuning.jobs.create(model="starter-image", training_file=file)
+            assert job.id.startswith("ftjob-image-")
+            for name in ("starter", "house"):  # they may be the text service's
+                with pytest.raises(openai.InternalServerError) as failed:
+                    await api.fine_tuning.jobs.create(model=name, training_file=file)
+                assert failed.value.code == "upstream_failed"
+            assert [one.id async for one in api.fine_tuning.jobs.list()] == [job.id]
+
+
+async def test_an_engine_that_trains_nothing_has_no_jobs(tmp_path: Path) -> None:
+    alone = FastAPI()
+    alone.get("/v1/models")(lambda: {"object": "list", "data": [{"id": "llama", "object": "model"}]})
+    with serving(alone) as engine, serving(training_service(tmp_path, "image")) as url:
+        async with asking(before(tmp_path, text=(engine,), image=(url,))) as client:
+            api = sdk(client)
+            file = await uploaded(api)
+            job = await api.fine_tuning.jobs.create(model="starter-image", training_file=file)
+            assert [one.id async for one in api.fine_tuning.jobs.list()] == [job.id]
+            with pytest.raises(openai.NotFoundError) as failed:
+                await api.fine_tuning.jobs.create(model="llama", training_file=file)
+            assert (failed.value.code, failed.value.param) == ("model_not_found", "model")

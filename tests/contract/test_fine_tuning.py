@@ -50,10 +50,10 @@ def check_base(model: str) -> None:
         raise NotFound(f"no model {model!r}", code="model_not_found", param="model")
 
 
-def text_service(data_dir: Path) -> FastAPI:
+def training_service(data_dir: Path, name: str = "text") -> FastAPI:
     """The text routes of a stand-in, and the job routes that every service of ours has."""
     app = create_app("service", routers=[router])
-    app.state.desk = Desk("text", SharedSettings(data_dir=data_dir), lambda: {"lora": Row(), "dpo": Row()}, check_base)
+    app.state.desk = Desk(name, SharedSettings(data_dir=data_dir), lambda: {"lora": Row(), "dpo": Row()}, check_base)
     app.mount("/", service(Script("custom")))
     return app
 
@@ -67,7 +67,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 def gateway(provider: str, tmp_path: Path) -> Iterator[FastAPI]:
     with ExitStack() as stack:
         values: dict[str, Any] = {"data_dir": tmp_path, "model_provider": provider}
-        urls = (stack.enter_context(serving(text_service(tmp_path))),) if provider == "custom" else ()
+        urls = (stack.enter_context(serving(training_service(tmp_path))),) if provider == "custom" else ()
         values["modalities"] = {"text": MODALITIES["text"](urls=urls, model=MODELS[provider])}
         if provider == "openai":
             url = stack.enter_context(openai_server())
