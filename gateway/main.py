@@ -15,8 +15,7 @@ from pydantic import ValidationError
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway.adapters import fallback
-from gateway.adapters import shadow as shadow_adapter
+from gateway.adapters import fallback, shadowed
 from gateway.admission import Admission
 from gateway.batches.desk import Batches
 from gateway.batches.runner import BatchRunner
@@ -100,7 +99,7 @@ ROUTERS = (
 )
 EXPOSED = (
     *("x-request-id", "openai-processing-ms", "retry-after", "x-ratelimit-remaining-requests"),
-    *(fallback.HEADER, shadow_adapter.HEADER),
+    *(fallback.HEADER, shadowed.HEADER),
 )
 SWEEP_S = 60.0
 log = logging.getLogger(__name__)

@@ -1,10 +1,10 @@
 """What two providers answered to the same requests, in SQLite, for a side-by-side report.
 
 The table `shadow` has one row a request and may be read by anybody with SQL. `first_…` is what the client got,
-`second_…` what the other provider said. `…_answer` is the text of the first choice, or its tool calls as JSON; NULL
-where `second_error` tells the code of a failure. `…_cost_usd` is NULL where the price table has no price, `…_score`
-(0 to 1) where nothing measures the answer. `vote` is first, second, tie, or NULL while nobody voted. Neither keys nor
-headers are kept.
+`second_…` what the other provider said. `…_answer` is the text of the first choice, or its tool calls as JSON, or a
+data URL a line for pictures, made small; NULL where `second_error` tells the code of a failure. `…_cost_usd` is NULL
+where the price table has no price, `…_score` (0 to 1) where nothing measures the answer. `vote` is first, second, tie,
+or NULL while nobody voted. Neither keys nor headers are kept.
 """
 
 import json
@@ -53,7 +53,7 @@ COLUMNS = (
 )
 NAMES = ", ".join(COLUMNS)
 MAX_ROWS = 10_000
-"""The oldest go; with what `gateway.adapters.shadow` lets in at most, some 2.5 GB."""
+"""The oldest go; with what `gateway.adapters.shadowed` lets in at most, some 2.5 GB."""
 Vote = Literal["first", "second", "tie"]
 
 

@@ -13,6 +13,7 @@ from gateway.modality import Account
 from gateway.prices import Prices
 from gateway.settings import Settings
 from gateway.shadow_store import ShadowStore
+from gateway.text import STREAMED
 from shared.http import Transport
 
 
@@ -23,7 +24,8 @@ def open_evaluations(app: FastAPI, account: Account, transport: Transport | None
     def shadowed(key_id: str, limit: int) -> list[dict[str, Any]]:
         store = ShadowStore(path)  # in a thread of its own, so with a connection of its own
         try:
-            return list(deque(store.every(key_id), maxlen=limit))
+            said = (record for record in store.every(key_id) if record["path"] in STREAMED)  # pictures are none
+            return list(deque(said, maxlen=limit))
         finally:
             store.close()
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gateway.adapters.shadow import HEADER, MAX_RUNNING
+from gateway.adapters.shadowed import HEADER, MAX_RUNNING
 from shared.design import Brief, messages, response_format
 from tests.contract.upstream import KEY, MODELS, WORDS, Script
 

@@ -1,0 +1,58 @@
+"""Pictures that two providers make from the same words, to be compared. What is kept of each is small."""
+
+import asyncio
+import base64
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import orjson
+
+from gateway.adapters.shadowed import Shadowed, Told, take
+from gateway.images import ImageCall, Images, Json
+from gateway.modality import SPENT
+from shared.errors import InvalidRequest, UpstreamFailed
+from shared.pictures import encode_picture, read_picture
+
+COMPARED = "generations"
+"""Edits and variations are not: the record would lack the picture that they began with."""
+SIDE, QUALITY = 512, 80
+"""Pixels of the longer side, and WebP's quality, of what is kept."""
+
+
+class ShadowImages(Shadowed[Images]):
+    """Streams are the first's alone."""
+
+    async def answer(self, call: ImageCall) -> Json:
+        request = self.sampled(call.fields) if call.operation == COMPARED else None
+        if request is None:
+            return await self.first.answer(call)
+        first = asyncio.create_task(take(_as_bytes(self.first, call)))
+        path = f"images/{COMPARED}"
+        self.compare(
+            path, call.fields, request, first, lambda asked: _as_bytes(self.second, replace(call, fields=asked)), _told
+        )
+        found = await asyncio.shield(first)
+        SPENT.set(found.spent)
+        return orjson.loads(found.answer)
+
+    def stream(self, call: ImageCall) -> AsyncGenerator[Json, None]:
+        return self.first.stream(call)
+
+
+async def _as_bytes(images: Images, call: ImageCall) -> bytes:
+    return orjson.dumps(await images.answer(call))
+
+
+def _told(raw: bytes) -> Told:
+    """A data URL per picture, one a line."""
+    return "\n".join(_small(str(made["b64_json"])) for made in orjson.loads(raw)["data"]), None
+
+
+def _small(b64: str) -> str:
+    try:
+        picture = read_picture(base64.b64decode(b64))
+    except (ValueError, InvalidRequest) as error:
+        raise UpstreamFailed("the upstream's picture cannot be read") from error
+    picture.thumbnail((SIDE, SIDE))
+    data = encode_picture(picture, "webp", QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
