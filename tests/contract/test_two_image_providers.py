@@ -44,6 +44,7 @@ def join() -> str:
 @pytest.fixture
 def app(provider: str, script: ImageScript, other: ImageScript, join: str, tmp_path: Path) -> Iterator[Any]:
     """Text stands there too: the settings are for both."""
+    joined: dict[str, Any] = {join: other.provider}
     both = {each.provider: each for each in (script, other)}
     aliases = tmp_path / "aliases.json"
     rows = {IMAGE_MODELS["openai"]: {"custom": "starter-image"}, "gpt-4o-mini": {"custom": "starter"}}
@@ -61,7 +62,7 @@ def app(provider: str, script: ImageScript, other: ImageScript, join: str, tmp_p
             openai_base_url="https://api.openai.test/v1",
             model_aliases=aliases,
             model_shadow_rate=1.0,
-            **{join: other.provider},
+            **joined,
         )
         yield create_gateway(settings, httpx.MockTransport(both["openai"].router().async_handler))
 
