@@ -98,9 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--held-out", type=int, default=12)
-    parser.add_argument(
-        "--sheet", type=Path, help="PNG: held out, base, own adapter, for each style"
-    )
+    parser.add_argument("--sheet", type=Path, help="PNG: held out, base, own adapter, for each style")
     given = parser.parse_args()
     judge = load_judge()
     with tempfile.TemporaryDirectory() as place:
