@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 from urllib.parse import unquote
 
 from gateway.modality import Modality, Models, OfProvider, Spent
@@ -99,9 +99,11 @@ class ProviderAudio(OfProvider[AudioModel]):
         return replace(sound, pieces=self._counted(call, sound))
 
     async def _named(self, call: AudioCall) -> AudioCall:
-        """With the provider's name for the model. An in-house service knows its own default for all but speech."""
+        """With the provider's name for the model. An in-house service knows its own default for all but speech, and
+        which model a voice of clips was made for."""
         name = call.fields.get("model")
-        if not name and (call.path == "generate" or (self.names.closed and call.path != "speech")):
+        own = call.path != "speech" or _is_of_clips(call.fields.get("voice"))
+        if not name and (call.path == "generate" or (self.names.closed and own)):
             return call
         model = await self.names.resolve(wanted(name, self.default if call.path == "speech" else None, self.setting))
         return replace(call, fields={**call.fields, "model": model})
@@ -122,6 +124,12 @@ class ProviderAudio(OfProvider[AudioModel]):
         answered_by = unquote(sound.headers.get("x-audio-model", ""))
         model = merged("audio", str(call.fields.get("model") or answered_by or call.path))
         await self.count(Spent(self.provider, model, 0, 0, seconds=max(1, round(seconds)), work=call.path))
+
+
+def _is_of_clips(voice: object) -> bool:
+    """Whether a request's `voice`, an id or `{"id": …}`, is one that was made of recordings."""
+    id = cast(Json, voice).get("id") if isinstance(voice, dict) else voice
+    return isinstance(id, str) and id.startswith("voice_")
 
 
 def _seconds(call: AudioCall, sound: Sound, tail: bytes) -> float:
