@@ -49,7 +49,7 @@ env-example: $(STAMP)  ## write .env.example from the settings and the compose f
 	$(BIN)/python -m deploy.env_example
 
 compose-test: $(STAMP)  ## build and start the containers, kill them, and look for what is lost; needs a Docker engine
-	COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose -x -s
+	COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose -x -s --timeout 3600
 
 # torch comes first and alone: pulled in by another package's open range it would bring gigabytes of CUDA.
 $(STAMP): requirements.lock
