@@ -3,10 +3,10 @@
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from gateway.adapters.pair import Pair, T
 from gateway.modality import Account, Modality
-from gateway.names import ModelNames
 from gateway.text import STREAMED, Body, Text, TextPath
 from shared.errors import AWAY, ServiceError
 from shared.instrument import add_header
@@ -16,32 +16,18 @@ HEADER = "x-fallback-provider"
 log = logging.getLogger(__name__)
 
 
-T = TypeVar("T", bound=Modality)
 Answer = TypeVar("Answer")
 
 
-class Either(Generic[T]):
+class Either(Pair[T]):
     """Each request goes to `first`, and to `second` when `first` is AWAY before the first piece of its answer.
 
     A model's name goes through MODEL_ALIASES for either. Where both fail, what the first one said stands.
     """
 
     def __init__(self, first: T, second: T) -> None:
-        self.first = first
-        self.second = second
+        super().__init__(first, second)
         self.models = FallbackCatalog(first, second)
-
-    @property
-    def provider(self) -> str:
-        return self.first.provider
-
-    @property
-    def names(self) -> ModelNames:
-        return self.first.names
-
-    @property
-    def default(self) -> str | None:
-        return self.first.default
 
     def account_to(self, account: Account) -> None:
         self.first.account_to(account)
@@ -73,10 +59,6 @@ class Either(Generic[T]):
             yield head
             async for piece in pieces:
                 yield piece
-
-    async def close(self) -> None:
-        await self.first.close()
-        await self.second.close()
 
 
 class FallbackText(Either[Text]):

@@ -12,13 +12,12 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import orjson
 
+from gateway.adapters.pair import Pair, T
 from gateway.keys import CALLER
-from gateway.modality import SPENT, Account, Catalog, Modality, Spent
-from gateway.names import ModelNames
+from gateway.modality import SPENT, Account, Catalog, Spent
 from gateway.prices import Prices
 from gateway.shadow_store import ShadowStore, Side
 from gateway.text import Body
@@ -32,7 +31,6 @@ CLOSE_S = 5.0
 HEADER = "x-shadow-id"
 NOT_SENT = ("stream", "stream_options", "store", "metadata")
 log = logging.getLogger(__name__)
-T = TypeVar("T", bound=Modality)
 Told = tuple[str | None, float | None]
 """An answer as it is kept, and its score (0 to 1) where something measures it."""
 
@@ -48,35 +46,22 @@ class Taken:
     """The code of the failure, when there is no answer."""
 
 
-class Shadowed(Generic[T]):
+class Shadowed(Pair[T]):
     """Answers are `first`'s. `rate` is the share of the requests that `second` gets too.
 
     A client that leaves cancels neither: the first's answer is then read to its end for the record.
     """
 
     def __init__(self, first: T, second: T, rate: float, store: ShadowStore, prices: Prices) -> None:
-        self.first = first
-        self.second = second
+        super().__init__(first, second)
         self.rate = rate
         self.store = store
         self.prices = prices
         self.running: set[asyncio.Task[None]] = set()
 
     @property
-    def provider(self) -> str:
-        return self.first.provider
-
-    @property
     def models(self) -> Catalog:
         return self.first.models
-
-    @property
-    def names(self) -> ModelNames:
-        return self.first.names
-
-    @property
-    def default(self) -> str | None:
-        return self.first.default
 
     def account_to(self, account: Account) -> None:
         self.first.account_to(account)  # what the second costs stands in the record; no key asked for it
@@ -90,8 +75,7 @@ class Shadowed(Generic[T]):
         for task in self.running:
             task.cancel()
         await asyncio.gather(*self.running, return_exceptions=True)
-        await self.first.close()
-        await self.second.close()
+        await super().close()
         self.store.close()
 
     def sampled(self, body: Body) -> bytes | None:

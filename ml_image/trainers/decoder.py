@@ -21,11 +21,11 @@ from ml_image import loading
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source
 from ml_image.trainers.autoencoding import BLUR, Crops, Empty, error
-from ml_image.trainers.bringing import PictureArgs, captions, pictures
+from ml_image.trainers.bringing import PictureArgs, captions
 from ml_image.trainers.parity import PICTURES, compared
-from ml_image.trainers.pretrained import copy_folder, default_name, exact, find_base, side
+from ml_image.trainers.pretrained import copy_folder, exact, open_run
 from ml_image.trainers.previews import shower
-from shared.training.folder import finish, prepare_folder
+from shared.training.folder import finish
 from shared.training.loop import Run
 from shared.training.processes import main_first
 
@@ -85,25 +85,22 @@ def build_critic() -> nn.Module:
 
 
 def main(args: Args, settings: ImageSettings) -> str:
-    base = find_base(args.model, settings)
-    name = args.name or default_name(base.name, args.dataset[0])
     serving = exact(settings)
     with main_first():
-        folder = prepare_folder(args, settings.data_dir, name)
-        loaded = loading.load(base, serving)
-        pipe: Any = loaded.pipe
-        found, sha256 = pictures(args, side(loaded), loaded.family.multiple)
+        run = open_run(args.model, args, serving)
+    pipe: Any = run.loaded.pipe
+    found = run.found
     short = min(min(found.size(number)) for number in range(len(found)))
     crops = Crops(found, min(args.crop, short // 8 * 8))
     pipe.vae.requires_grad_(False).decoder.requires_grad_(True)
     torch.manual_seed(args.seed)
     loss = DecodingLoss(pipe.vae, args.pull).to(pipe.device)
-    show = shower(pipe, captions(found, 16), found.size(0), loaded.defaults.guidance)
+    show = shower(pipe, captions(found, 16), found.size(0), run.loaded.defaults.guidance)
     nothing = Crops(Empty(), crops.side)
-    state = Run(args, loss.train(), crops, nothing, folder, average=args.average, show=show).start()
+    state = Run(args, loss.train(), crops, nothing, run.folder, average=args.average, show=show).start()
 
     def save(target: Path) -> None:
-        copy_folder(base.folder, target)
+        copy_folder(run.base.folder, target)
         pipe.vae.eval().to(torch.float16).save_pretrained(target / "vae")
         pipe.vae.float()
 
@@ -111,10 +108,9 @@ def main(args: Args, settings: ImageSettings) -> str:
         again = loading.load(Source("checked", saved, 0, None), serving).pipe
         return look(DecodingLoss(again.vae, args.pull), crops)
 
-    card = {"service": "image", "trainer": "decoder", "dataset_sha256": sha256, "begun_from": base.name}
-    return finish(
-        args, settings.data_dir, name, folder, state, save, card, compared(lambda: look(loss, crops), served, card)
-    )
+    card = {"service": "image", "trainer": "decoder", "dataset_sha256": run.sha256, "begun_from": run.base.name}
+    check = compared(lambda: look(loss, crops), served, card)
+    return finish(args, settings.data_dir, run.name, run.folder, state, save, card, check)
 
 
 @torch.no_grad()

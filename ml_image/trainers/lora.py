@@ -12,18 +12,17 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from pydantic import Field
 
-from ml_image import loading
 from ml_image.adapters import WEIGHTS
 from ml_image.data import latents, tokenizer
 from ml_image.quantizing import hold_in_4_bits
 from ml_image.settings import ImageSettings
-from ml_image.trainers.bringing import PictureArgs, captions, pictures, split
+from ml_image.trainers.bringing import PictureArgs, captions, split
 from ml_image.trainers.denoising import DenoisingLoss
 from ml_image.trainers.parity import parity
-from ml_image.trainers.pretrained import default_name, encoder, exact, find_base, side
+from ml_image.trainers.pretrained import encoder, exact, open_run
 from ml_image.trainers.previews import shower
 from shared.errors import InvalidRequest
-from shared.training.folder import finish, prepare_folder
+from shared.training.folder import finish
 from shared.training.loop import Run
 from shared.training.processes import main_first
 
@@ -54,39 +53,35 @@ class Args(PictureArgs):
 
 
 def main(args: Args, settings: ImageSettings) -> str:
-    base = find_base(args.model, settings)
-    name = args.name or default_name(base.name, args.dataset[0])
     serving = exact(settings)
     with main_first():
-        folder = prepare_folder(args, settings.data_dir, name)
-        loaded = loading.load(base, serving)
-        pipe: Any = loaded.pipe
-        resolution = args.resolution or side(loaded)
-        found, sha256 = pictures(args, resolution, loaded.family.multiple)
-        shutil.rmtree(folder / "latents", ignore_errors=True)
+        run = open_run(args.model, args, serving, args.resolution)
+        pipe: Any = run.loaded.pipe
+        place = run.folder / "latents"
+        shutil.rmtree(place, ignore_errors=True)
         words = pipe.tokenizer
-        rows = latents.prepare(found, encoder(pipe), lambda some: tokenizer.encode(words, some), folder / "latents")
+        rows = latents.prepare(run.found, encoder(pipe), lambda some: tokenizer.encode(words, some), place)
     train, validation = split(rows, args)
     if args.quantize:
         hold_in_4_bits(pipe.unet)
-    attach(pipe, base.name, args)
+    attach(pipe, run.base.name, args)
     loss = DenoisingLoss(
         pipe.unet, pipe.text_encoder, pipe.scheduler, tokenizer.encode(words, [""])[0], args.left_out
     ).to(pipe.device)
-    show = shower(pipe, captions(found, 16), found.size(0), loaded.defaults.guidance)
-    state = Run(args, loss.train(), train, validation, folder, show=show).start()
+    show = shower(pipe, captions(run.found, 16), run.found.size(0), run.loaded.defaults.guidance)
+    state = Run(args, loss.train(), train, validation, run.folder, show=show).start()
     card = {
         "service": "image",
         "trainer": "lora",
-        "dataset_sha256": sha256,
-        "base": base.version or base.name,
+        "dataset_sha256": run.sha256,
+        "base": run.base.version or run.base.name,
     }
-    check = parity(loss, train, serving, card, base, coarse=args.quantize is not None)
+    check = parity(loss, train, serving, card, run.base, coarse=args.quantize is not None)
 
     def save(target: Path) -> None:
         save_adapter(pipe, target)
 
-    return finish(args, settings.data_dir, name, folder, state, save, card, check)
+    return finish(args, settings.data_dir, run.name, run.folder, state, save, card, check)
 
 
 def attach(pipe: Any, base: str, args: Args) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import torch
 
 from ml_image import loading
 from ml_image.data import latents
+from ml_image.data.pictures import Pictures
 from ml_image.loading import Loaded
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source, Sources
+from ml_image.trainers.bringing import PictureArgs, pictures
 from shared.errors import InvalidRequest
+from shared.training.folder import prepare_folder
 
 FAMILY = "StableDiffusionPipeline"
 CARD = "README.md"
@@ -29,6 +33,30 @@ def find_base(model: str, settings: ImageSettings) -> Source:
             f"{model} is a {family}; what can be trained is a {FAMILY}", param="model", code="unsupported_model"
         )
     return source
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run on top of a model, before its first step."""
+
+    name: str
+    """Of the result."""
+    folder: Path
+    base: Source
+    loaded: Loaded
+    found: Pictures
+    sha256: str
+    """Of what the pictures are made from."""
+
+
+def open_run(model: str, args: PictureArgs, settings: ImageSettings, resolution: int | None = None) -> Opened:
+    """`settings` are exact. Pictures have `resolution` pixels a side, by default the base's own."""
+    base = find_base(model, settings)
+    name = args.name or default_name(base.name, args.dataset[0])
+    folder = prepare_folder(args, settings.data_dir, name)
+    loaded = loading.load(base, settings)
+    found, sha256 = pictures(args, resolution or side(loaded), loaded.family.multiple)
+    return Opened(name, folder, base, loaded, found, sha256)
 
 
 def exact(settings: ImageSettings) -> ImageSettings:
