@@ -95,5 +95,14 @@ def save_as(pipe: StableDiffusionPipeline, dtype: torch.dtype, folder: Path) -> 
 def save(pipe: StableDiffusionPipeline, folder: Path) -> None:
     """The weights as they are; but who opens the folder and names no precision computes in float32 throughout."""
     pipe.save_pretrained(folder, safe_serialization=True)
+    for part in ("unet", "vae"):
+        forget_origin(folder / part)
     file = folder / "text_encoder" / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"dtype": "float32"}, indent=2) + "\n")
+
+
+def forget_origin(part: Path) -> None:
+    """Diffusers notes from which folder of this machine a network was loaded; nobody else needs to know."""
+    file = part / "config.json"
+    found = {name: value for name, value in json.loads(file.read_text()).items() if name != "_name_or_path"}
+    file.write_text(json.dumps(found, indent=2) + "\n")

@@ -18,6 +18,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from ml_image import loading
+from ml_image.models.diffusion import forget_origin
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source
 from ml_image.trainers.autoencoding import BLUR, Crops, Empty, error
@@ -102,6 +103,7 @@ def main(args: Args, settings: ImageSettings) -> str:
     def save(target: Path) -> None:
         copy_folder(run.base.folder, target)
         pipe.vae.eval().to(torch.float16).save_pretrained(target / "vae")
+        forget_origin(target / "vae")
         pipe.vae.float()
 
     def served(saved: Path) -> float:

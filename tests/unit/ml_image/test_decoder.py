@@ -36,6 +36,7 @@ def test_nothing_but_the_decoder_changes(tmp_path: Path) -> None:
     before, after = weights(first), weights(version.path)
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed and all(name.startswith("vae.decoder.") for name in changed)
+    assert not any(str(tmp_path) in file.read_text() for file in version.path.glob("*/config.json"))
     assert version.card["parity"]["checked"] and version.card["trainer"] == "decoder"
     assert (version.path / "generation_config.json").read_bytes() == (first / "generation_config.json").read_bytes()
 

@@ -72,6 +72,7 @@ def test_init_goes_on_from_a_folder_and_keeps_what_else_is_in_it(tmp_path: Path)
         one, other = (load_file(folder / part / f"{file}.safetensors") for folder in (first, second))
         assert all(torch.allclose(one[name].float(), other[name], atol=1e-6) for name in one)
     assert json.loads((second / "generation_config.json").read_text()) == defaults
+    assert not any(str(tmp_path) in file.read_text() for file in second.glob("*/config.json"))
     assert (first / "tokenizer" / "tokenizer.json").read_text() == (second / "tokenizer" / "tokenizer.json").read_text()
 
 
