@@ -86,9 +86,7 @@ def train_image(minutes: float) -> None:
         options = ["--model", str(folder / "model"), "--dataset", "scenes", "--output-dir", str(sharper)]
         limits = ["--no-publish", "--name", "starter", "--max-minutes", f"{DECODER_MINUTES:g}"]
         run("ml_image.train", "decoder", *options, *limits, *resume)
-    kept = shutil.ignore_patterns(
-        "README.md", "generation_config.json"
-    )  # its card, and how it was found to like it best
+    kept = shutil.ignore_patterns("README.md", "generation_config.json")  # the card, and how it likes to be asked
     shutil.copytree(sharper / "model", IMAGE, dirs_exist_ok=True, ignore=kept)
     if not (WORK / "judge").is_dir():
         run("ml_image.trainers.judging", str(WORK / "judge"))

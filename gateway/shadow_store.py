@@ -53,7 +53,7 @@ COLUMNS = (
 )
 NAMES = ", ".join(COLUMNS)
 MAX_ROWS = 10_000
-"""The oldest go; with what `gateway.adapters.shadowed` lets in at most, some 2.5 GB."""
+"""The oldest go; with what `gateway.adapters.shadowed` lets in at most, some 5 GB."""
 Vote = Literal["first", "second", "tie"]
 
 

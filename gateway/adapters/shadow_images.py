@@ -17,6 +17,8 @@ COMPARED = "generations"
 """Edits and variations are not: the record would lack the picture that they began with."""
 SIDE, QUALITY = 512, 80
 """Pixels of the longer side, and WebP's quality, of what is kept."""
+MOST = 4
+"""Pictures that are kept of an answer: more would fill the disk with rows that look alike."""
 
 
 class ShadowImages(Shadowed[Images]):
@@ -45,7 +47,7 @@ async def _as_bytes(images: Images, call: ImageCall) -> bytes:
 
 def _told(raw: bytes) -> Told:
     """A data URL per picture, one a line."""
-    return "\n".join(_small(str(made["b64_json"])) for made in orjson.loads(raw)["data"]), None
+    return "\n".join(_small(str(made["b64_json"])) for made in orjson.loads(raw)["data"][:MOST]), None
 
 
 def _small(b64: str) -> str:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from gateway.adapters import fallback, shadowed
+from gateway.adapters.shadow_images import MOST
 from gateway.main import create_gateway
 from gateway.settings import MODALITIES, Settings
 from shared.pictures import read_picture
@@ -109,6 +110,12 @@ async def test_both_pictures_are_kept_small(
     used = (await client.get("/api/v1/usage")).json()["data"]
     assert [row["provider"] for row in used] == [script.provider]
     assert (await client.post(f"/api/v1/shadow/{kept['id']}/vote", json={"vote": "first"})).json()["vote"] == "first"
+
+
+@SHADOW
+async def test_no_more_than_a_few_are_kept(app: FastAPI, client: httpx.AsyncClient) -> None:
+    kept = await compared(app, client, await client.post(GENERATE, json=CUP | {"n": 7}))
+    assert [len(kept[side]["answer"].split("\n")) for side in ("first", "second")] == [MOST, MOST]
 
 
 @SHADOW
