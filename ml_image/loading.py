@@ -107,7 +107,8 @@ def load(source: Source, settings: ImageSettings) -> Loaded:
     if afterwards and settings.quantize != "nf4":
         raise InvalidRequest(f"{settings.quantize} needs a GPU: use nf4 or leave quantize unset", param="quantize")
     as_loaded = settings.model_copy(update={"quantize": None}) if afterwards else settings
-    memory.require(look(source, as_loaded).size_bytes, device, source.name)
+    needed = look(source, as_loaded) if afterwards else facts
+    memory.require(needed.size_bytes, device, source.name)
     pipe = _load_pipe(source, as_loaded, facts)
     if afterwards:
         for name in family.quantized:

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
 
 import orjson
 
-from gateway.adapters.shadowed import Shadowed, Taken, Told, take, taken
+from gateway.adapters.shadowed import Shadowed, Taken, Told, taken
 from gateway.gather import gather
 from gateway.modality import SPENT
 from gateway.text import STREAMED, Body, Text, TextPath
@@ -25,11 +25,8 @@ class ShadowText(Shadowed[Text]):
         request = self.sampled(body) if path in STREAMED else None
         if request is None:
             return await self.first.answer(path, body, raw)
-        first = asyncio.create_task(take(self.first.answer(path, body, raw)))
-        self._compare(path, body, request, first)
-        found = await asyncio.shield(first)
-        SPENT.set(found.spent)
-        return found.answer
+        answering = self.first.answer(path, body, raw)
+        return await self.answer_both(path, body, request, answering, *self._how(path, body))
 
     def stream(self, path: TextPath, body: Body) -> AsyncGenerator[bytes, None]:
         request = self.sampled(body) if path in STREAMED else None
@@ -38,14 +35,14 @@ class ShadowText(Shadowed[Text]):
     async def _stream(self, path: TextPath, body: Body, request: bytes) -> AsyncGenerator[bytes, None]:
         blocks: asyncio.Queue[bytes] = asyncio.Queue()
         first = asyncio.create_task(_pump(self.first.stream(path, body), blocks))
-        self._compare(path, body, request, first)
+        self.compare(path, body, request, first, *self._how(path, body))
         while block := await blocks.get():
             yield block
         SPENT.set((await asyncio.shield(first)).spent)  # raises what ended it
 
-    def _compare(self, path: TextPath, body: Body, request: bytes, first: asyncio.Task[Taken]) -> None:
-        tell = partial(_told, brief_of(body.get("messages")))
-        self.compare(path, body, request, first, lambda asked: self.second.answer(path, asked), tell)
+    def _how(self, path: TextPath, body: Body) -> tuple[Callable[[Body], Awaitable[bytes]], Callable[[bytes], Told]]:
+        """How the second is asked, and what is kept of an answer."""
+        return partial(self.second.answer, path), partial(_told, brief_of(body.get("messages")))
 
 
 async def _pump(blocks: AsyncGenerator[bytes, None], into: asyncio.Queue[bytes]) -> Taken:

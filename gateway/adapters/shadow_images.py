@@ -1,15 +1,14 @@
 """Pictures that two providers make from the same words, to be compared. What is kept of each is small."""
 
-import asyncio
 import base64
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import replace
 
 import orjson
 
-from gateway.adapters.shadowed import Shadowed, Told, take
+from gateway.adapters.shadowed import Shadowed, Told
 from gateway.images import ImageCall, Images, Json
-from gateway.modality import SPENT
+from gateway.text import Body
 from shared.errors import InvalidRequest, UpstreamFailed
 from shared.pictures import encode_picture, read_picture
 
@@ -28,14 +27,13 @@ class ShadowImages(Shadowed[Images]):
         request = self.sampled(call.fields) if call.operation == COMPARED else None
         if request is None:
             return await self.first.answer(call)
-        first = asyncio.create_task(take(_as_bytes(self.first, call)))
+
+        def ask(asked: Body) -> Awaitable[bytes]:
+            return _as_bytes(self.second, replace(call, fields=asked))
+
+        answering = _as_bytes(self.first, call)
         path = f"images/{COMPARED}"
-        self.compare(
-            path, call.fields, request, first, lambda asked: _as_bytes(self.second, replace(call, fields=asked)), _told
-        )
-        found = await asyncio.shield(first)
-        SPENT.set(found.spent)
-        return orjson.loads(found.answer)
+        return orjson.loads(await self.answer_both(path, call.fields, request, answering, ask, _told))
 
     def stream(self, call: ImageCall) -> AsyncGenerator[Json, None]:
         return self.first.stream(call)

@@ -88,6 +88,22 @@ class Shadowed(Pair[T]):
             return None
         return request if len(request) <= MAX_REQUEST_BYTES else None
 
+    async def answer_both(
+        self,
+        path: str,
+        body: Body,
+        request: bytes,
+        answering: Awaitable[bytes],
+        ask: Callable[[Body], Awaitable[bytes]],
+        tell: Callable[[bytes], Told],
+    ) -> bytes:
+        """The first's answer, which is `answering`, while it is compared."""
+        first = asyncio.create_task(take(answering))
+        self.compare(path, body, request, first, ask, tell)
+        found = await asyncio.shield(first)
+        SPENT.set(found.spent)
+        return found.answer
+
     def compare(
         self,
         path: str,

@@ -94,7 +94,9 @@ def set_components(vae: Any, pictures: Tensor) -> float:
 
 @torch.no_grad()
 def encode(vae: Any, pictures: Tensor) -> Tensor:
-    return vae.encode(pictures * 2 - 1).latents
+    """As the autoencoder says them, not yet scaled; of a distribution the middle."""
+    said = vae.encode(pictures * 2 - 1)
+    return said.latent_dist.mode() if hasattr(said, "latent_dist") else said.latents
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from ml_image import loading
+from ml_image.models import autoencoder
 from ml_image.models.diffusion import forget_origin
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source
@@ -70,8 +71,7 @@ class DecodingLoss(nn.Module):
 
     @torch.no_grad()
     def _latents(self, pixels: Tensor) -> Tensor:
-        said = self.vae.encode(pixels * 2 - 1)
-        latents = said.latent_dist.mode() if hasattr(said, "latent_dist") else said.latents
+        latents = autoencoder.encode(self.vae, pixels)
         return latents + BLUR * latents.std((0, 2, 3), keepdim=True) * torch.randn_like(latents)
 
 

@@ -12,6 +12,7 @@ from ml_image import loading
 from ml_image.data import latents
 from ml_image.data.pictures import Pictures
 from ml_image.loading import Loaded
+from ml_image.models import autoencoder
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source, Sources
 from ml_image.trainers.bringing import PictureArgs, pictures
@@ -77,10 +78,8 @@ def default_name(base: str, dataset: Path) -> str:
 def encoder(pipe: Any) -> latents.Encode:
     """The base's own autoencoder: the middle of what it says, scaled as its U-Net takes it."""
 
-    @torch.no_grad()
     def encode(pictures: torch.Tensor) -> torch.Tensor:
-        said = pipe.vae.encode((pictures * 2 - 1).to(pipe.device, pipe.vae.dtype))
-        found = said.latent_dist.mode() if hasattr(said, "latent_dist") else said.latents
+        found = autoencoder.encode(pipe.vae, pictures.to(pipe.device, pipe.vae.dtype))
         shift = getattr(pipe.vae.config, "shift_factor", None) or 0.0
         return (found - shift) * pipe.vae.config.scaling_factor
 
