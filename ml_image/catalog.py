@@ -59,6 +59,11 @@ def components(index: dict[str, Any]) -> list[str]:
     return [name for name, value in index.items() if isinstance(value, list) and value and value[0] is not None]
 
 
+def family_of(pipe: Any) -> Family:
+    """Of a pipeline in memory."""
+    return FAMILIES[type(pipe).__name__]
+
+
 def get_family(folder: Path) -> Family:
     """The row for the pipeline in `folder`; InvalidRequest when there is none."""
     return FAMILIES[read_index(folder)["_class_name"]]

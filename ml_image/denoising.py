@@ -56,17 +56,14 @@ class Denoising:
 
     def _plan(self, family: Family, steps: int, shape: tuple[int, int, int], device: torch.device) -> Tensor:
         """The times of the steps; with `kept` only the last ones."""
-        scheduler, config = self.scheduler, self.scheduler.config
+        scheduler = self.scheduler
         extra: dict[str, Any] = {}
-        if family.sigmas and not config.get("use_flow_sigmas"):
+        if family.sigmas and not scheduler.config.get("use_flow_sigmas"):
             extra["sigmas"] = family.sigmas(steps)
         else:
             extra["num_inference_steps"] = steps
-        if config.get("use_dynamic_shifting"):
-            patches = (shape[1] // 2) * (shape[2] // 2)
-            names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
-            given = {short: config[name] for short, name in zip(_SHIFT, names, strict=True) if name in config}
-            extra["mu"] = calculate_shift(patches, **given)
+        if (shift := time_shift(scheduler, *shape[1:])) is not None:
+            extra["mu"] = shift
         scheduler.set_timesteps(device=device, **extra)
         first = 0
         if self.kept is not None:
@@ -149,3 +146,13 @@ class Denoising:
 
 
 _SHIFT = ("base_seq_len", "max_seq_len", "base_shift", "max_shift")
+_NAMES = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
+
+
+def time_shift(scheduler: Any, height: int, width: int) -> float | None:
+    """How much more noise latents of that size get, as FLUX's scheduler is told (`mu`); None where it does not ask."""
+    config = scheduler.config
+    if not config.get("use_dynamic_shifting"):
+        return None
+    given = {short: config[name] for short, name in zip(_SHIFT, _NAMES, strict=True) if name in config}
+    return calculate_shift((height // 2) * (width // 2), **given)

@@ -13,6 +13,11 @@ def encode(pipe: Any, picture: Image.Image, generator: torch.Generator) -> Tenso
     pixels = pipe.image_processor.preprocess(picture).to(device=pipe._execution_device, dtype=vae.dtype)
     posterior = vae.encode(pixels)
     latents = posterior.latent_dist.sample(generator) if hasattr(posterior, "latent_dist") else posterior.latents
+    return scaled(pipe, latents)
+
+
+def scaled(pipe: Any, latents: Tensor) -> Tensor:
+    """(N, C, h, w) as the VAE says them, as the network sees them."""
     mean, scale = _moments(pipe, latents)
     return (latents - mean) * scale
 

@@ -14,7 +14,7 @@ from ml_image.data.pictures import Pictures
 Encode = Callable[[Tensor], Tensor]
 """(N, 3, H, W) in [0, 1] -> (N, C, h, w), scaled as the U-Net takes them."""
 AT_ONCE = 16
-DONE = "done"
+IDS, DONE = "captions.npy", "whole"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LatentRows:
     places: np.ndarray
     """(N, 2): shape, and row in it."""
     ids: np.ndarray
-    """(N, K, T): K captions of T tokens."""
+    """(N, K + 1, T): K captions of T tokens or numbers, then what is told where nothing is asked."""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -51,10 +51,8 @@ class LatentRows:
         return LatentRows(self.latents, self.places[index], self.ids[index])
 
 
-def prepare(
-    pictures: Pictures, encode: Encode, tokenize: Callable[[list[str]], list[list[int]]], folder: Path
-) -> LatentRows:
-    """Encode all of them into `folder`, or take what an earlier attempt left there."""
+def prepare(pictures: Pictures, encode: Encode, number: Callable[[], np.ndarray], folder: Path) -> LatentRows:
+    """Encode all of them into `folder`, or take what an earlier attempt left there; `number` makes the ids."""
     shapes = list(buckets.grouped([pictures.size(number) for number in range(len(pictures))]))
     places = np.zeros((len(pictures), 2), np.int64)
     for shape, (_, numbers) in enumerate(shapes):
@@ -63,12 +61,10 @@ def prepare(
         folder.mkdir(parents=True, exist_ok=True)
         for (width, height), numbers in shapes:
             _encode(pictures, encode, numbers, folder / f"{width}x{height}.npy")
-        captions = [pictures.captions(number) for number in range(len(pictures))]
-        flat = tokenize([caption for each in captions for caption in each])
-        np.save(folder / "ids.npy", np.array(flat, np.int32).reshape(len(captions), len(captions[0]), -1))
+        np.save(folder / IDS, number())
         (folder / DONE).touch()
     latents = [np.load(folder / f"{width}x{height}.npy", mmap_mode="r") for (width, height), _ in shapes]
-    return LatentRows(latents, places, np.load(folder / "ids.npy", mmap_mode="r"))
+    return LatentRows(latents, places, np.load(folder / IDS, mmap_mode="r"))
 
 
 def _encode(pictures: Pictures, encode: Encode, numbers: np.ndarray, file: Path) -> None:

@@ -1,9 +1,10 @@
 """CLIP's kind of tokenizer, learnt from captions: bytes, merged within words that end with `</w>`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
@@ -48,6 +49,12 @@ def train(captions: Iterable[str], vocab_size: int, length: int, folder: Path) -
     made = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=length)
     made.save_pretrained(folder)
     return made
+
+
+def encode_all(tokenizer: CLIPTokenizer, captions: Sequence[Sequence[str]]) -> np.ndarray:
+    """(N, K + 1, T) int32: as many captions for each of N pictures, and an empty one."""
+    flat = encode(tokenizer, [caption for each in captions for caption in (*each, "")])
+    return np.array(flat, np.int32).reshape(len(captions), len(captions[0]) + 1, -1)
 
 
 def encode(tokenizer: CLIPTokenizer, captions: list[str]) -> list[list[int]]:

@@ -36,6 +36,8 @@ class Family:
     """(pipeline, wanted) -> the conditions of each pass, one row each: [prompt], or [negative, prompt] to be guided."""
     predict: Callable[[Any, "Tensor", "Tensor", Conditions], "Tensor"]
     """(pipeline, latents (N, C, h, w), timesteps (N,), conditions of N rows) -> (N, C, h, w)."""
+    adapted: tuple[str, ...]
+    """Layers of the network that a new adapter is put on, by the ends of their names."""
     tokenizer: str
     """The component whose length limits a prompt."""
     tokens: int | None = None

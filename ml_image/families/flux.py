@@ -4,6 +4,7 @@ flow; guidance is a number that it was distilled to follow, so there is one pass
 from typing import TYPE_CHECKING, Any
 
 from ml_image.families.family import Conditions, Family, Wanted
+from ml_image.families.mmdit import JOINT_ATTENTION
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +52,7 @@ FLUX = Family(
     guidance=3.5,
     encode=_encode,
     predict=_predict,
+    adapted=JOINT_ATTENTION,
     tokenizer="tokenizer_2",
     tokens=T5_TOKENS,
     negative=False,

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T5_TOKENS = 256
+JOINT_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
+"""Its matrices for patches, and those for words."""
 
 
 def _encode(pipe: Any, wanted: Wanted) -> list[Conditions]:
@@ -43,6 +45,7 @@ STABLE_DIFFUSION_3 = Family(
     guidance=7.0,
     encode=_encode,
     predict=_predict,
+    adapted=JOINT_ATTENTION,
     tokenizer="tokenizer_3",
     tokens=T5_TOKENS,
     quantized=("transformer", "text_encoder_3"),

@@ -63,6 +63,8 @@ def _predict(pipe: Any, latents: "Tensor", timesteps: "Tensor", conditions: Cond
     )[0]
 
 
+_ADAPTED = ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2")
+
 STABLE_DIFFUSION = Family(
     network="unet",
     multiple=8,
@@ -70,6 +72,7 @@ STABLE_DIFFUSION = Family(
     guidance=7.5,
     encode=_encode,
     predict=_predict,
+    adapted=_ADAPTED,
     tokenizer="tokenizer",
     quantized=("unet",),
 )
@@ -80,6 +83,7 @@ STABLE_DIFFUSION_XL = Family(
     guidance=5.0,
     encode=_encode_xl,
     predict=_predict,
+    adapted=_ADAPTED,
     tokenizer="tokenizer",
     quantized=("unet", "text_encoder_2"),
 )

@@ -10,17 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml_image import loading
-from ml_image.adapters import Adapters
 from ml_image.data.latents import LatentRows
-from ml_image.settings import ImageSettings
-from ml_image.sources import Source
 from ml_image.trainers.denoising import DenoisingLoss
 from shared.errors import OutOfMemory, ServiceError
 
 PICTURES = 4
 FINE, COARSE = 2e-3, 5e-2
-"""Of the mean squared error: weights saved in half precision, and a base in 4 bits."""
+"""Of the mean squared error: weights saved in half precision, and a base in less than float32."""
 
 
 class Unfaithful(ServiceError):
@@ -32,13 +28,13 @@ class Unfaithful(ServiceError):
 def parity(
     loss: DenoisingLoss,
     rows: LatentRows,
-    settings: ImageSettings,
+    again: Callable[[Path], DenoisingLoss],
     card: dict[str, Any],
-    base: Source | None = None,
     coarse: bool = False,
 ) -> Callable[[Path], None]:
-    """`compared` for what a diffusion model learns. `base` is an adapter's, `coarse` if it was in 4 bits."""
-    return compared(lambda: look(loss, rows), lambda folder: ask(folder, base, loss, rows, settings), card, coarse)
+    """`compared` for what a diffusion model learns. `again` makes the loss of what is in a folder, `coarse` if it was
+    trained in less than float32."""
+    return compared(lambda: look(loss, rows), lambda folder: look(again(folder), rows), card, coarse)
 
 
 def compared(
@@ -76,23 +72,14 @@ def look(loss: DenoisingLoss, rows: LatentRows) -> float:
     """The mean error on the first pictures, at steps from all over the schedule."""
     was_training = loss.training
     loss.eval()
-    device = next(loss.unet.parameters()).device
+    device = next(loss.asked.parameters()).device
     found = []
     for place in range(min(PICTURES, len(rows))):
         batch = rows.batch(np.array([place]))
         latents = next(value for name, value in batch.items() if name.startswith("latents_")).to(device)
         ids = next(value for name, value in batch.items() if name.startswith("ids_"))[:, 0].to(device)
-        step = torch.tensor([(place + 1) * len(loss.kept) // (PICTURES + 1)], device=device)
+        level = torch.tensor([(place + 1) * loss.noising.levels // (PICTURES + 1)], device=device)
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(place)).to(device)
-        found.append(float(loss.errors(latents, ids, step, noise)))
+        found.append(float(loss.errors(latents, ids, level, noise)))
     loss.train(was_training)
     return float(np.mean(found))
-
-
-def ask(folder: Path, base: Source | None, loss: DenoisingLoss, rows: LatentRows, settings: ImageSettings) -> float:
-    made = Source("checked", folder, 0, base.name if base else None)
-    pipe = loading.load(base or made, settings).pipe
-    if base is not None:
-        Adapters(pipe, 1).use(made)
-    again = DenoisingLoss(pipe.unet, pipe.text_encoder, pipe.scheduler, loss.empty.tolist(), 0.0)
-    return look(again.to(next(pipe.unet.parameters()).device), rows)

@@ -11,6 +11,7 @@ import torch
 from ml_image import loading
 from ml_image.data import latents
 from ml_image.data.pictures import Pictures
+from ml_image.latents import scaled
 from ml_image.loading import Loaded
 from ml_image.models import autoencoder
 from ml_image.settings import ImageSettings
@@ -19,20 +20,15 @@ from ml_image.trainers.bringing import PictureArgs, pictures
 from shared.errors import InvalidRequest
 from shared.training.folder import prepare_folder
 
-FAMILY = "StableDiffusionPipeline"
 CARD = "README.md"
 
 
 def find_base(model: str, settings: ImageSettings) -> Source:
-    """InvalidRequest for what is no Stable Diffusion, or an adapter."""
+    """InvalidRequest for what is no pipeline of a known family, or an adapter."""
     source = Sources(settings).fetch(model)
     if source.base:
         raise InvalidRequest(f"{model} is itself an adapter; train on its base {source.base}", param="model")
-    family = loading.look(source, settings).family
-    if family != FAMILY:
-        raise InvalidRequest(
-            f"{model} is a {family}; what can be trained is a {FAMILY}", param="model", code="unsupported_model"
-        )
+    loading.look(source, settings)
     return source
 
 
@@ -60,9 +56,9 @@ def open_run(model: str, args: PictureArgs, settings: ImageSettings, resolution:
     return Opened(name, folder, base, loaded, found, sha256)
 
 
-def exact(settings: ImageSettings) -> ImageSettings:
-    """As trainers load and check a model: not quantised, in float32."""
-    return settings.model_copy(update={"quantize": None, "dtype": "float32"})
+def exact(settings: ImageSettings, dtype: str = "float32") -> ImageSettings:
+    """As trainers load and check a model: not quantised, and by default in float32."""
+    return settings.model_copy(update={"quantize": None, "dtype": dtype})
 
 
 def side(loaded: Loaded) -> int:
@@ -76,12 +72,10 @@ def default_name(base: str, dataset: Path) -> str:
 
 
 def encoder(pipe: Any) -> latents.Encode:
-    """The base's own autoencoder: the middle of what it says, scaled as its U-Net takes it."""
+    """The base's own autoencoder: the middle of what it says, scaled as its network takes it."""
 
     def encode(pictures: torch.Tensor) -> torch.Tensor:
-        found = autoencoder.encode(pipe.vae, pictures.to(pipe.device, pipe.vae.dtype))
-        shift = getattr(pipe.vae.config, "shift_factor", None) or 0.0
-        return (found - shift) * pipe.vae.config.scaling_factor
+        return scaled(pipe, autoencoder.encode(pipe.vae, pictures.to(pipe.device, pipe.vae.dtype)))
 
     return encode
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ml_image.catalog import family_of
 from shared.pictures import encode_picture
 from shared.training.progress import Progress
 
@@ -15,12 +16,13 @@ MANY, STEPS, SEED = 4, 20, 1234
 def shower(pipe: Any, prompts: Sequence[str], size: tuple[int, int], guidance: float) -> Callable[[Progress], None]:
     """What the loop is to call: the first MANY prompts, always from the same noise. `size` is (width, height)."""
     wanted = list(dict.fromkeys(prompts))[:MANY]
+    network = getattr(pipe, family_of(pipe).network)
     pipe.set_progress_bar_config(disable=True)
 
     @torch.no_grad()
     def show(progress: Progress) -> None:
-        was_training = pipe.unet.training
-        pipe.unet.eval()
+        was_training = network.training
+        network.eval()
         made = pipe(
             wanted,
             width=size[0],
@@ -29,7 +31,7 @@ def shower(pipe: Any, prompts: Sequence[str], size: tuple[int, int], guidance: f
             guidance_scale=guidance,
             generator=[torch.Generator().manual_seed(SEED + place) for place in range(len(wanted))],
         ).images
-        pipe.unet.train(was_training)
+        network.train(was_training)
         progress.pictures(
             [
                 {"prompt": prompt, "b64_json": base64.b64encode(encode_picture(image)).decode()}

@@ -18,13 +18,14 @@ from transformers import CLIPTokenizer
 from ml_image import catalog, loading
 from ml_image.data import latents, tokenizer
 from ml_image.data.pictures import Pictures
+from ml_image.families.unet import STABLE_DIFFUSION
 from ml_image.models import diffusion
 from ml_image.models.presets import PRESETS, Preset
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source
 from ml_image.trainers.autoencoding import load_or_train
 from ml_image.trainers.bringing import PictureArgs, captions, pictures, split
-from ml_image.trainers.denoising import DenoisingLoss
+from ml_image.trainers.denoising import Asked, DenoisingLoss, TextEncoder
 from ml_image.trainers.parity import parity
 from ml_image.trainers.pretrained import copy_folder, encoder, exact, find_base, side
 from ml_image.trainers.previews import shower
@@ -70,13 +71,18 @@ def main(args: Args, settings: ImageSettings) -> str:
         work = _work(folder, args, sha256)
         pipe = begun.pipe if begun else build(args, preset, found, work)
         words = pipe.tokenizer
-        rows = latents.prepare(found, encoder(pipe), lambda some: tokenizer.encode(words, some), work / "latents")
+        rows = latents.prepare(
+            found,
+            encoder(pipe),
+            lambda: tokenizer.encode_all(words, [found.captions(number) for number in range(len(found))]),
+            work / "latents",
+        )
     train, validation = split(rows, args)
     pipe.vae.requires_grad_(False)
     text_encoder, unet = pipe.text_encoder.train(), pipe.unet.train().to(memory_format=torch.channels_last)
     if args.gradient_checkpointing:
         unet.enable_gradient_checkpointing()
-    loss = DenoisingLoss(unet, text_encoder, pipe.scheduler, tokenizer.encode(words, [""])[0], args.left_out)
+    loss = loss_of(pipe, args)
     guidance = begun.defaults.guidance if begun else GENERATION["guidance_scale"]
     show = shower(pipe, captions(found, 16), found.size(0), guidance)
     state = Run(args, loss, train, validation, folder, average=args.average, show=show).start()
@@ -92,13 +98,24 @@ def main(args: Args, settings: ImageSettings) -> str:
     parts = (pipe.vae, text_encoder, unet)
     count = sum(weight.numel() for part in parts for weight in part.parameters())
     card = {"service": "image", "trainer": "scratch", "dataset_sha256": sha256, "parameters": count}
-    return finish(args, settings.data_dir, name, folder, state, save, card, parity(loss, train, serving, card))
+
+    def again(saved: Path) -> DenoisingLoss:
+        return loss_of(loading.load(Source("checked", saved, 0, None), serving).pipe, args)
+
+    return finish(args, settings.data_dir, name, folder, state, save, card, parity(loss, train, again, card))
+
+
+def loss_of(pipe: Any, args: Args) -> DenoisingLoss:
+    return DenoisingLoss(TextEncoder(pipe.text_encoder), Asked(pipe), args.left_out)
 
 
 def find_begun(folder: Path, settings: ImageSettings) -> Source:
     if not (folder / catalog.INDEX).is_file():
         raise InvalidRequest(f"{folder} is no model's folder: it has no {catalog.INDEX}", param="init")
-    return find_base(str(folder), settings)
+    base = find_base(str(folder), settings)
+    if catalog.get_family(folder) is not STABLE_DIFFUSION:
+        raise InvalidRequest(f"{folder} is no Stable Diffusion, which is what is trained from scratch", param="init")
+    return base
 
 
 def build(args: Args, preset: Preset, found: Pictures, work: Path) -> Any:

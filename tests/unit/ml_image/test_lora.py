@@ -4,17 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
 
-from ml_image import loading
+from ml_image import catalog, loading
 from ml_image.adapters import WEIGHTS, Adapters
 from ml_image.sources import Sources
 from ml_image.trainers import lora
 from shared import registry
 from shared.errors import InvalidRequest
 from tests.unit.ml_image.training import losses, settings, write_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # in diffusers' Euler scheduler
 
 
 def train(tmp_path: Path, base: Path, dataset: Path, **fields: Any) -> str:
@@ -23,12 +25,23 @@ def train(tmp_path: Path, base: Path, dataset: Path, **fields: Any) -> str:
     return lora.main(args, settings(tmp_path))
 
 
-@pytest.mark.parametrize("quantize", [None, "nf4"])
-def test_trains_and_changes_what_is_made(tmp_path: Path, tiny: Callable[..., Path], quantize: str | None) -> None:
-    name = train(tmp_path, tiny(), write_folder(tmp_path / "shoes", 3), name="shoes", quantize=quantize)
+@pytest.mark.parametrize(
+    ("family", "fields"),
+    [
+        *((family, {}) for family in catalog.FAMILIES),
+        ("StableDiffusionPipeline", {"quantize": "nf4"}),
+        ("StableDiffusionXLPipeline", {"precision": "bf16", "gradient_checkpointing": True}),
+        ("FluxPipeline", {"quantize": "nf4", "precision": "bf16"}),
+    ],
+)
+def test_trains_and_changes_what_is_made(
+    tmp_path: Path, tiny: Callable[..., Path], family: str, fields: dict[str, Any]
+) -> None:
+    base = tiny(family)
+    name = train(tmp_path, base, write_folder(tmp_path / "shoes", 3), name="shoes", **fields)
     version = registry.resolve(settings(tmp_path).data_dir, name)
     assert version.card["parity"]["checked"]
-    pipe: Any = StableDiffusionPipeline.from_pretrained(tiny())
+    pipe: Any = diffusers.DiffusionPipeline.from_pretrained(base)
     pipe.set_progress_bar_config(disable=True)
 
     def make() -> torch.Tensor:
@@ -41,7 +54,7 @@ def test_trains_and_changes_what_is_made(tmp_path: Path, tiny: Callable[..., Pat
     assert (make() - before).abs().max() > 1e-3
     source = Sources(settings(tmp_path)).find("shoes")
     assert source.base
-    own = loading.load(Sources(settings(tmp_path)).fetch(str(tiny())), settings(tmp_path))
+    own = loading.load(Sources(settings(tmp_path)).fetch(str(base)), settings(tmp_path))
     Adapters(own.pipe, 1).use(source)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from shared import registry
 from shared.errors import InvalidRequest
+from tests.unit.ml_image import pipelines
 from tests.unit.ml_image.training import losses, settings, train_scratch
 
 
@@ -77,6 +78,7 @@ def test_init_goes_on_from_a_folder_and_keeps_what_else_is_in_it(tmp_path: Path)
 
 
 def test_init_must_be_a_model_to_go_on_from(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        train_scratch(tmp_path, init=tmp_path / "nothing")
-    assert refused.value.param == "init"
+    for folder in (tmp_path / "nothing", pipelines.save(tmp_path / "other", "FluxPipeline")):
+        with pytest.raises(InvalidRequest) as refused:
+            train_scratch(tmp_path, init=folder)
+        assert refused.value.param == "init"
