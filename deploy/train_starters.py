@@ -23,9 +23,12 @@ STEPS = ["--batch-size", "7", "--sequence-length", "320", "--warmup-steps", "100
 MINUTES = 240.0
 EMBEDDING_ROWS, EMBEDDING_MINUTES = 60_000, 20.0
 IMAGE, JUDGE = ROOT / "ml_image" / "starter", ROOT / "ml_image" / "judge"
-DECODER_MINUTES = 60.0
 IMAGE_MINUTES = 720.0
 """More is better up to a day at least: its error was still falling when it was shipped (ml_image/starter/README.md)."""
+SCENES_A_MINUTE, FEWEST_SCENES = 140, 2_000
+"""A core sees each a dozen times then."""
+DECODER_SHARE = 1 / 12
+"""Of the image minutes, and on top of them."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,15 @@ def train_image(minutes: float) -> None:
     folder = WORK / "image"
     if not (folder / "model").is_dir():
         resume = ["--resume"] if (folder / "checkpoints").is_dir() else []
-        options = ["--dataset", "scenes", "--scenes", "100000", "--preset", "starter", "--output-dir", str(folder)]
+        many = max(FEWEST_SCENES, round(minutes * SCENES_A_MINUTE))
+        options = ["--dataset", "scenes", "--scenes", str(many), "--preset", "starter", "--output-dir", str(folder)]
         limits = ["--no-publish", "--epochs", "60", "--max-minutes", f"{minutes:g}", "--eval-steps", "1000"]
         run("ml_image.train", "scratch", *options, *limits, *resume)
     sharper = WORK / "image-decoder"
     if not (sharper / "model").is_dir():
         resume = ["--resume"] if (sharper / "checkpoints").is_dir() else []
         options = ["--model", str(folder / "model"), "--dataset", "scenes", "--output-dir", str(sharper)]
-        limits = ["--no-publish", "--name", "starter", "--max-minutes", f"{DECODER_MINUTES:g}"]
+        limits = ["--no-publish", "--name", "starter", "--max-minutes", f"{minutes * DECODER_SHARE:g}"]
         run("ml_image.train", "decoder", *options, *limits, *resume)
     kept = shutil.ignore_patterns("README.md", "generation_config.json")  # the card, and how it likes to be asked
     shutil.copytree(sharper / "model", IMAGE, dirs_exist_ok=True, ignore=kept)
