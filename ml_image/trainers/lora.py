@@ -28,7 +28,7 @@ from ml_image.trainers.previews import shower
 from shared.errors import InvalidRequest
 from shared.training.folder import finish
 from shared.training.loop import Run, precision
-from shared.training.processes import main_first
+from shared.training.processes import is_main, main_first
 
 CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut")
 SMALL = 100_000_000
@@ -91,7 +91,10 @@ def main(args: Args, settings: ImageSettings) -> str:
         save_adapter(pipe, family, target)
 
     check = parity(loss, train, again, card, coarse=coarse or args.quantize is not None)
-    return finish(args, settings.data_dir, run.name, run.folder, state, save, card, check)
+    made = finish(args, settings.data_dir, run.name, run.folder, state, save, card, check)
+    if is_main():
+        shutil.rmtree(place)  # megabytes for each picture and caption, of no more use
+    return made
 
 
 def attach(pipe: Any, family: Family, base: str, args: Args) -> None:

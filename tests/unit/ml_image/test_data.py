@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from ml_image.data import buckets, captioned, tokenizer
+from ml_image.data import buckets, captioned, latents, tokenizer
 from ml_image.data.attributes import ATTRIBUTES, named, truth
+from ml_image.data.captioned import Captioned
+from ml_image.data.pictures import Brought
 from shared import scenes
 from shared.errors import InvalidRequest
+from shared.pictures import encode_picture
 from shared.scenes.landscape import Landscape
 from shared.scenes.pattern import Pattern
 from tests.unit.ml_image.training import write_folder
@@ -111,3 +115,29 @@ def test_every_true_value_is_one_that_can_be_answered() -> None:
     for number in range(300):
         for key, values in truth(scenes.sample(random.Random(number))).items():
             assert set(values) <= set(known[key])
+
+
+def test_pictures_are_encoded_once_by_shape(tmp_path: Path) -> None:
+    shapes = [(64, 32), (32, 64), (64, 32)]
+    rows = [Captioned(f"{size}", "row", encode_picture(Image.new("RGB", size))) for size in shapes]
+    pictures = Brought(rows, shapes)
+    asked: list[tuple[int, ...]] = []
+
+    def encode(pixels: torch.Tensor) -> torch.Tensor:
+        asked.append(tuple(pixels.shape))
+        return torch.nn.functional.avg_pool2d(pixels, 8)
+
+    def number() -> np.ndarray:
+        return np.array([[[place], [9]] for place in range(3)], np.int32)
+
+    for _ in range(2):
+        prepared = latents.prepare(pictures, encode, number, tmp_path / "latents")
+        batch = prepared.batch(np.array([0, 1, 2]))
+        assert {name: tuple(value.shape) for name, value in batch.items()} == {
+            "latents_4x8": (2, 3, 4, 8),
+            "ids_4x8": (2, 2, 1),
+            "latents_8x4": (1, 3, 8, 4),
+            "ids_8x4": (1, 2, 1),
+        }
+        assert batch["ids_4x8"][:, 0, 0].tolist() == [0, 2] and batch["ids_8x4"][:, 0, 0].tolist() == [1]
+    assert sorted(asked) == [(1, 3, 64, 32), (2, 3, 32, 64)]

@@ -68,8 +68,8 @@ def test_pictures_of_many_shapes_share_a_batch(tmp_path: Path, tiny: Callable[..
         (folder / f"{number}.txt").write_text("wide")
     run = tmp_path / "run"
     train(tmp_path, tiny(), folder, batch_size=4, max_steps=1, output_dir=run, publish=False)
-    assert {file.stem for file in (run / "latents").glob("*x*.npy")} == {"48x24", "24x48"}
     assert len(losses(run)) == 1
+    assert not (run / "latents").exists()  # what only the training needed
 
 
 def test_one_subject_needs_no_captions(tmp_path: Path, tiny: Callable[..., Path]) -> None:
