@@ -1,6 +1,7 @@
 """Datasets as they are named on the command line -> pictures for training and for validation."""
 
 import hashlib
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from ml_image.data.latents import LatentRows
 from ml_image.data.pictures import SCENES, Brought, Drawn, Pictures
 from shared.errors import InvalidRequest
 from shared.training.settings import TrainingArgs
+
+WORK = "work"
 
 
 class PictureArgs(TrainingArgs):
@@ -35,6 +38,15 @@ def pictures(args: PictureArgs, resolution: int, multiple: int) -> tuple[Picture
     if skipped is not None and skipped.count:
         print(f"{skipped.count} pictures left out; {'; '.join(skipped.bad)}", file=sys.stderr)
     return Brought.of(rows, resolution, multiple), captioned.digest(rows)
+
+
+def work_folder(folder: Path, made_of: str) -> Path:
+    """Where what a run in `folder` made of its data lies; of other data, models or sizes nothing is taken over."""
+    work = folder / WORK / hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    if not work.is_dir():
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+        work.mkdir(parents=True)
+    return work
 
 
 def split(rows: LatentRows, args: TrainingArgs) -> tuple[LatentRows, LatentRows]:

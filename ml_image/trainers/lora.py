@@ -20,7 +20,7 @@ from ml_image.data import conditions, latents
 from ml_image.families.family import Family
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source
-from ml_image.trainers.bringing import PictureArgs, captions, split
+from ml_image.trainers.bringing import WORK, PictureArgs, captions, split, work_folder
 from ml_image.trainers.denoising import Asked, DenoisingLoss
 from ml_image.trainers.parity import parity
 from ml_image.trainers.pretrained import encoder, exact, open_run
@@ -61,8 +61,10 @@ def main(args: Args, settings: ImageSettings) -> str:
     with main_first():
         run = open_run(args.model, args, serving.model_copy(update={"quantize": args.quantize}), args.resolution)
         pipe, family = run.loaded.pipe, run.loaded.family
-        place = run.folder / "latents"
-        shutil.rmtree(place, ignore_errors=True)
+        if is_main() and not args.resume:  # the base may have changed where it lies
+            shutil.rmtree(run.folder / WORK, ignore_errors=True)
+        made_of = f"{run.sha256} {run.base.key} {args.resolution} {serving.dtype} {args.quantize}"
+        place = work_folder(run.folder, made_of)
         rows = latents.prepare(run.found, encoder(pipe), lambda: conditions.prepare(run.found, pipe, place), place)
     train, validation = split(rows, args)
     attach(pipe, family, run.base.name, args)
@@ -93,7 +95,7 @@ def main(args: Args, settings: ImageSettings) -> str:
     check = parity(loss, train, again, card, coarse=coarse or args.quantize is not None)
     made = finish(args, settings.data_dir, run.name, run.folder, state, save, card, check)
     if is_main():
-        shutil.rmtree(place)  # megabytes for each picture and caption, of no more use
+        shutil.rmtree(run.folder / WORK)  # megabytes for each picture and caption, of no more use
     return made
 
 

@@ -5,9 +5,7 @@ The geometry is Stable Diffusion's (https://arxiv.org/abs/2112.10752), 8 px per 
 are the libraries' own, so that every stock pipeline and adapter opens the result.
 """
 
-import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -24,7 +22,7 @@ from ml_image.models.presets import PRESETS, Preset
 from ml_image.settings import ImageSettings
 from ml_image.sources import Source
 from ml_image.trainers.autoencoding import load_or_train
-from ml_image.trainers.bringing import PictureArgs, captions, pictures, split
+from ml_image.trainers.bringing import PictureArgs, captions, pictures, split, work_folder
 from ml_image.trainers.denoising import Asked, DenoisingLoss, TextEncoder
 from ml_image.trainers.parity import parity
 from ml_image.trainers.pretrained import copy_folder, encoder, exact, find_base, side
@@ -68,7 +66,8 @@ def main(args: Args, settings: ImageSettings) -> str:
         begun = loading.load(base, serving) if base else None
         resolution = side(begun) if begun else preset.resolution
         found, sha256 = pictures(args, resolution, 8)
-        work = _work(folder, args, sha256)
+        begun_from = f"{args.init.resolve()}" if args.init else f"{args.preset} {args.autoencoder_steps} {args.seed}"
+        work = work_folder(folder, f"{sha256} {begun_from}")
         pipe = begun.pipe if begun else build(args, preset, found, work)
         words = pipe.tokenizer
         rows = latents.prepare(
@@ -133,14 +132,3 @@ def load_or_train_tokenizer(preset: Preset, found: Pictures, folder: Path) -> CL
     stride = 1 + len(found) // WORDING
     wording = (caption for number in range(0, len(found), stride) for caption in found.captions(number))
     return tokenizer.train(wording, preset.vocab_size, preset.prompt_tokens, folder)
-
-
-def _work(folder: Path, args: Args, sha256: str) -> Path:
-    """Where what was made of the data lies; of other data or sizes nothing is taken over."""
-    begun = f"{args.init.resolve()}" if args.init else f"{args.preset} {args.autoencoder_steps} {args.seed}"
-    made_of = f"{sha256} {begun}"
-    work = folder / "work" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
-    if not work.is_dir():
-        shutil.rmtree(folder / "work", ignore_errors=True)
-        work.mkdir(parents=True)
-    return work

@@ -145,7 +145,7 @@ class Run:
         for at in starts:
             # gradients of all but the last part stay at home
             with self.accelerator.no_sync(self.prepared) if at != starts[-1] else nullcontext():
-                loss = self.loss(self.train, index[at : at + self.args.batch_size])
+                loss = self.loss(self.prepared, self.train, index[at : at + self.args.batch_size])
                 # every process divides by the tokens of all, and the processes' gradients are averaged
                 self.accelerator.backward(loss * (self.processes.num_processes / count))
             summed += loss.detach()
@@ -156,10 +156,10 @@ class Run:
             self.averaged.update(self.state.step + 1)
         return summed
 
-    def loss(self, rows: TrainingRows, index: np.ndarray) -> torch.Tensor:
+    def loss(self, model: nn.Module, rows: TrainingRows, index: np.ndarray) -> torch.Tensor:
         batch = rows.batch(index[self.share])
         with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.mixed):
-            return self.prepared(**{name: value.to(self.accelerator.device) for name, value in batch.items()})
+            return model(**{name: value.to(self.accelerator.device) for name, value in batch.items()})
 
     @torch.no_grad()
     def validate(self, progress: Progress) -> None:
@@ -182,7 +182,8 @@ class Run:
             part = np.arange(at, min(at + self.args.batch_size, len(self.validation)))
             count += self.validation.loss_tokens(part)
             if len(part[self.share]):
-                summed += self.loss(self.validation, part)
+                # not `prepared`: its processes wait for each other, and some have nothing to look at
+                summed += self.loss(self.model, self.validation, part)
         loss = float(total(summed)) / max(1, count)
         better = loss < state.best_loss
         if better:

@@ -69,7 +69,7 @@ def test_pictures_of_many_shapes_share_a_batch(tmp_path: Path, tiny: Callable[..
     run = tmp_path / "run"
     train(tmp_path, tiny(), folder, batch_size=4, max_steps=1, output_dir=run, publish=False)
     assert len(losses(run)) == 1
-    assert not (run / "latents").exists()  # what only the training needed
+    assert not (run / "work").exists()  # what only the training needed
 
 
 def test_one_subject_needs_no_captions(tmp_path: Path, tiny: Callable[..., Path]) -> None:

@@ -1,4 +1,4 @@
-"""Two processes under `accelerate launch`: the loss of one process with the same batch, resuming included."""
+"""Two processes under `torchrun`: the loss of one process with the same batch, resuming included."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 from tests.unit.ml_text.training import ROWS, write_rows
 
 ROOT = Path(__file__).parents[3]
-LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
-LAUNCH += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+"""`accelerate launch --cpu` starts one process only, whatever it is told, unless there is MPI."""
 OPTIONS = [
     "scratch",
     "--preset=tiny",
