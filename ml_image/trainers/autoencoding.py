@@ -19,6 +19,7 @@ from ml_image.models import autoencoder
 from ml_image.models.presets import Preset
 from shared.training import checkpoints
 from shared.training.loop import Run
+from shared.training.processes import is_main
 from shared.training.settings import TrainingArgs
 
 LOOKED_AT = 512
@@ -99,10 +100,11 @@ def load_or_train(args: TrainingArgs, preset: Preset, pictures: Pictures, steps:
     )
     nothing = Crops(Empty(), side)
     Run(own, AutoencodingLoss(vae.train()), Crops(pictures, side), nothing, folder).start()
-    autoencoder.normalise(vae.eval(), looked_at)
-    draft = folder / ".vae"
-    vae.save_pretrained(draft)
-    draft.rename(done)
+    autoencoder.normalise(vae.eval(), looked_at.to(vae.device))
+    if is_main():
+        draft = folder / ".vae"
+        vae.save_pretrained(draft)
+        draft.rename(done)
     return vae.requires_grad_(False)
 
 

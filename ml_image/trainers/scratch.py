@@ -30,6 +30,7 @@ from ml_image.trainers.previews import shower
 from shared.errors import InvalidRequest
 from shared.training.folder import finish, prepare_folder
 from shared.training.loop import Run
+from shared.training.memory import choose_device
 from shared.training.processes import main_first
 
 PresetName = Literal["tiny", "starter", "small", "medium", "large"]
@@ -68,8 +69,9 @@ def main(args: Args, settings: ImageSettings) -> str:
         found, sha256 = pictures(args, resolution, 8)
         begun_from = f"{args.init.resolve()}" if args.init else f"{args.preset} {args.autoencoder_steps} {args.seed}"
         work = work_folder(folder, f"{sha256} {begun_from}")
-        pipe = begun.pipe if begun else build(args, preset, found, work)
-        words = pipe.tokenizer
+        words = begun.pipe.tokenizer if begun else load_or_train_tokenizer(preset, found, work / "tokenizer")
+    pipe = begun.pipe if begun else build(args, preset, found, words, work).to(choose_device(serving))
+    with main_first():
         rows = latents.prepare(
             found,
             encoder(pipe),
@@ -105,7 +107,7 @@ def main(args: Args, settings: ImageSettings) -> str:
 
 
 def loss_of(pipe: Any, args: Args) -> DenoisingLoss:
-    return DenoisingLoss(TextEncoder(pipe.text_encoder), Asked(pipe), args.left_out)
+    return DenoisingLoss(TextEncoder(pipe.text_encoder), Asked(pipe), args.left_out).to(pipe.device)
 
 
 def find_begun(folder: Path, settings: ImageSettings) -> Source:
@@ -117,9 +119,8 @@ def find_begun(folder: Path, settings: ImageSettings) -> Source:
     return base
 
 
-def build(args: Args, preset: Preset, found: Pictures, work: Path) -> Any:
-    """A pipeline of random weights, but for what was trained before them: tokenizer and autoencoder."""
-    words = load_or_train_tokenizer(preset, found, work / "tokenizer")
+def build(args: Args, preset: Preset, found: Pictures, words: CLIPTokenizer, work: Path) -> Any:
+    """A pipeline of random weights, but for the autoencoder, which is trained before them, by all processes."""
     vae = load_or_train(args, preset, found, args.autoencoder_steps, work)
     torch.manual_seed(args.seed)
     return diffusion.assemble(vae, diffusion.build_text_encoder(preset, words), words, diffusion.build_unet(preset))
