@@ -80,8 +80,9 @@ def main() -> None:
     print(table(["", "named attributes right", "similarity to the prompt", "Fréchet distance"], rows))
     judge = report["judge"]
     print(table(["judge", "right"], [[part, f"{scores['all']:.1%}"] for part, scores in judge.items()]))
-    attributes = report["sides"]["starter"]["attributes"]
-    print(table(["attribute", "right"], [[key, f"{value:.0%}"] for key, value in attributes.items()]))
+    ours, drawings = (report["sides"][side]["attributes"] for side in ("starter", "drawings"))
+    right = [[key, f"{value:.0%}", f"{drawings[key]:.0%}"] for key, value in ours.items()]
+    print(table(["attribute", "right", "of the drawings"], right))
     print(table(["figure", "value", "goal"], speed_and_sharpness()))
 
 
