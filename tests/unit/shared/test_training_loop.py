@@ -135,7 +135,7 @@ def test_the_best_weights_win(tmp_path):
     run.model.eval()
     every = np.arange(len(run.validation))
     with torch.no_grad():
-        assert run.loss(run.validation, every).item() / run.validation.loss_tokens(every) == pytest.approx(
+        assert run.loss(run.model, run.validation, every).item() / run.validation.loss_tokens(every) == pytest.approx(
             state.best_loss, rel=1e-4
         )
 
