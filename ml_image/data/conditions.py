@@ -41,9 +41,8 @@ def prepare(pictures: Pictures, pipe: Any, folder: Path) -> np.ndarray:
 
 def _ask(pipe: Any, caption: str, size: tuple[int, int]) -> Conditions:
     family = family_of(pipe)
-    guidance = GUIDED if family.negative else UNGUIDED
-    passes = family.encode(pipe, Wanted(caption, "", guidance, *size))
-    return passes[-1] if caption else passes[0]
+    guidance = GUIDED if family.negative and not caption else UNGUIDED
+    return family.encode(pipe, Wanted(caption, "", guidance, *size))[0]
 
 
 class Said(nn.Module):
